@@ -1,0 +1,50 @@
+# Two commands do everything: `make run` and `make test`. Each sets up its own .venv first.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help run smoke test lint unit gateware perf pynq31 clean
+
+help:                ## Show this list.
+	@grep -hE '^[a-z0-9]+: .*##|^[a-z0-9]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+run: $(VENV)/run.ok  ## Benchmark the jet tagger on the virtual board: a million jets.
+	$(BIN)/harness run latency/jet_tagger_lhc
+
+smoke: $(VENV)/run.ok  ## The shortest benchmark of each overlay.
+	for name in loopback dial jet_tagger; do $(BIN)/harness run smoke/$$name || exit; done
+
+test: lint unit      ## Everything that needs no board: linters, types, gateware, host, emulation.
+
+lint: $(VENV)/test.ok  ## ruff, mypy --strict, generated files current.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/harness generate --check
+
+unit: $(VENV)/test.ok  ## pytest on two workers.
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+perf: $(VENV)/test.ok  ## Speed against peers, measured in one run.
+	$(BIN)/python benchmarks/perf/emulation.py
+
+pynq31: $(VENV)31/test.ok  ## The tests that meet pynq, with pynq 3.1 in a venv of its own.
+	$(VENV)31/bin/pytest -n 2 --dist loadgroup tests/emulation tests/unit
+
+$(VENV)/run.ok: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[emulation,host]'
+	touch $@
+
+$(VENV)/test.ok: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[emulation,host,test,lint]'
+	touch $@ $(VENV)/run.ok
+
+$(VENV)31/test.ok: pyproject.toml
+	$(PYTHON) -m venv $(VENV)31
+	$(VENV)31/bin/pip install --quiet --disable-pip-version-check -e '.[emulation,host,test]' 'pynq==3.1.2'
+	touch $@
+
+clean:               ## Remove environments, caches and results of this checkout.
+	rm -rf $(VENV) $(VENV)31 .pytest_cache .mypy_cache .ruff_cache .hypothesis results

@@ -1,0 +1,357 @@
+"""Benchmark files: what to play, how fast, on which overlay, and what must hold.
+
+A file is parsed once into frozen values; everything behind this module trusts them. What depends on
+the overlay (register names, memory sizes) is checked where the overlay is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from harness.errors import BenchmarkError, InputError
+from harness.overlay_files import project_root
+from harness.quantity import LONGEST_S, Span, shorten
+from harness.tomlfile import KEY, assign, near, read, structure
+
+SCHEMA: Final = 1
+MOST_EVENTS: Final = 2**32 - 1
+MOST_SEED: Final = 2**63 - 1
+MOST_GAP_CYCLES: Final = 2**16 - 1
+MOST_WAITING: Final = 2**16 - 1
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+Process = Literal["lhc", "periodic", "bernoulli", "gaps"]
+Statistic = Literal["p50", "p99", "p999", "max"]
+_NEEDS: Final[Mapping[str, frozenset[str]]] = {
+    "lhc": frozenset({"rate_hz", "filling"}),
+    "periodic": frozenset({"rate_hz"}),
+    "bernoulli": frozenset({"rate_hz", "seed"}),
+    "gaps": frozenset({"gaps_cycles"}),
+}
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "rate_hz": 'rate = "40.079 MHz"',
+    "filling": 'filling = "25ns_2744b_bcms"',
+    "seed": "seed = 1",
+    "gaps_cycles": "gaps_cycles = [5, 5, 40]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What the events contain.
+
+    Args:
+        source: Name of a generator of events.
+        distinct: Different events; a longer run plays them in a loop.
+        seed: Seed of their content.
+    """
+
+    source: str
+    distinct: int = 4096
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _check_name("source", self.source)
+        _check_range("distinct", self.distinct, 1, MOST_EVENTS)
+        _check_range("seed", self.seed, 0, MOST_SEED)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When events fall due.
+
+    Args:
+        process: `lhc` (filled bunches of an orbit), `periodic`, `bernoulli` (in each cycle with a
+            fixed probability) or `gaps` (a table of gaps, looped).
+        rate_hz: Crossings per second for `lhc`, mean events per second otherwise; None for `gaps`.
+        filling: Name of the filling scheme, `lhc` only.
+        seed: Of the fabric's generator, `bernoulli` only; not zero.
+        gaps_cycles: Cycles from one event to the next, `gaps` only.
+    """
+
+    process: Process
+    rate_hz: Fraction | None = field(default=None, metadata={KEY: "rate"})
+    filling: str | None = None
+    seed: int | None = None
+    gaps_cycles: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        needed = _NEEDS[self.process]
+        for name, example in _EXAMPLES.items():
+            key = example.partition(" ")[0]
+            given = getattr(self, name) is not None
+            if given and name not in needed:
+                raise InputError(
+                    f"has no meaning for process {self.process!r}", where=key, hint="remove it"
+                )
+            if name in needed and not given:
+                raise InputError(
+                    f"is needed by process {self.process!r}", where=key, hint=f"such as {example}"
+                )
+        if self.filling is not None:
+            _check_name("filling", self.filling)
+        if self.seed is not None:
+            _check_range("seed", self.seed, 1, MOST_SEED)
+        if self.gaps_cycles is not None:
+            if not self.gaps_cycles:
+                raise InputError("has no gap", where="gaps_cycles", hint="such as [5, 5, 40]")
+            for gap in self.gaps_cycles:
+                _check_range("gaps_cycles", gap, 1, MOST_GAP_CYCLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How long and under which conditions.
+
+    Args:
+        events: Events to schedule.
+        clock_hz: Fabric clock; None for the overlay's own.
+        derandomiser: Events that may wait; one more is dropped.
+        deadline: A larger total is a miss; None for no deadline.
+        trace: Events whose stamps are kept one by one.
+        trace_start: Number of the first of them.
+    """
+
+    events: int
+    clock_hz: Fraction | None = field(default=None, metadata={KEY: "clock"})
+    derandomiser: int = 64
+    deadline: Span | None = None
+    trace: int = 4096
+    trace_start: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range("events", self.events, 1, MOST_EVENTS)
+        _check_range("derandomiser", self.derandomiser, 1, MOST_WAITING)
+        _check_range("trace", self.trace, 0, MOST_EVENTS)
+        _check_range("trace_start", self.trace_start, 0, MOST_EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """What must hold for a run to pass; None requires nothing.
+
+    Args:
+        drops: Most dropped events.
+        deadline_misses: Most events later than the deadline.
+        bit_exact: Whether outputs must equal the golden model's.
+        max_depth: Most events that may ever wait.
+        min_rate_ratio: Least completed share of the asked rate, above 0 and up to 1.
+        wait_p50: Largest median wait; likewise the other latencies and statistics.
+    """
+
+    drops: int | None = None
+    deadline_misses: int | None = None
+    bit_exact: bool | None = None
+    max_depth: int | None = None
+    min_rate_ratio: Decimal | None = None
+    wait_p50: Span | None = None
+    wait_p99: Span | None = None
+    wait_p999: Span | None = None
+    wait_max: Span | None = None
+    service_p50: Span | None = None
+    service_p99: Span | None = None
+    service_p999: Span | None = None
+    service_max: Span | None = None
+    total_p50: Span | None = None
+    total_p99: Span | None = None
+    total_p999: Span | None = None
+    total_max: Span | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("drops", "deadline_misses", "max_depth"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_range(name, value, 0, MOST_EVENTS)
+        ratio = self.min_rate_ratio
+        # A signalling or quiet NaN fails is_finite; comparing it would raise.
+        if ratio is not None and not (ratio.is_finite() and 0 < ratio <= 1):
+            raise InputError(
+                "must be above 0 and at most 1", where="min_rate_ratio", why=f"got {shorten(ratio)}"
+            )
+
+    def latencies(self) -> Iterator[tuple[str, Span]]:
+        """Yield the required latencies as name, such as `total_p99`, and limit."""
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Span):
+                yield item.name, value
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One benchmark; see the README for the file format.
+
+    Args:
+        schema: Version of the file format.
+        name: Short name, lower case.
+        summary: One line for people; the only field that the digest leaves out.
+        overlay: Name of the overlay.
+        traffic: What the events contain.
+        arrival: When they fall due.
+        run: How long and under which conditions.
+        board: Board to run on unless told otherwise.
+        accelerator: Register name to value, written before the run.
+        require: What must hold for a run to pass.
+    """
+
+    schema: int
+    name: str
+    summary: str
+    overlay: str
+    traffic: Traffic
+    arrival: Arrival
+    run: Run
+    board: str = "zcu104"
+    accelerator: Mapping[str, int] = field(default_factory=dict)
+    require: Require = field(default_factory=Require)
+
+    def __post_init__(self) -> None:
+        for name in ("name", "overlay", "board"):
+            _check_name(name, getattr(self, name))
+        for register, value in self.accelerator.items():
+            _check_range(f"accelerator.{register}", value, 0, 2**32 - 1)
+        if self.require.deadline_misses is not None and self.run.deadline is None:
+            raise InputError(
+                "there is no deadline to miss",
+                where="require.deadline_misses",
+                hint='add run.deadline, such as "1 us"',
+            )
+        self._check_rate()
+
+    def _check_rate(self) -> None:
+        rate, clock = self.arrival.rate_hz, self.run.clock_hz
+        if rate is None:
+            return
+        if clock is not None and rate > clock:
+            raise InputError(
+                "more than one event a clock cycle",
+                where="arrival.rate",
+                why=f"{float(rate):g} Hz at a clock of {float(clock):g} Hz",
+                hint="lower the rate or raise run.clock",
+            )
+        if self.run.events / rate > LONGEST_S:
+            raise InputError(
+                "the run would take longer than a week",
+                where="run.events",
+                why=f"{self.run.events} events at {float(rate):g} Hz",
+                hint="fewer events or a higher rate",
+            )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of everything that the run depends on, overrides and defaults included.
+
+        How a number was written makes no difference: 40 MHz and 40000 kHz are the same benchmark.
+        """
+        content = dataclasses.asdict(self)
+        del content["summary"]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_canonical)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> Benchmark:
+    """Return the benchmark in a file.
+
+    Args:
+        path: The TOML file.
+        overrides: Assignments as in `override`, applied in order.
+
+    Raises:
+        BenchmarkError: The file or an override is wrong.
+    """
+    content = read(path, BenchmarkError)
+    for assignment in overrides:
+        content = override(content, assignment)
+    return build(content, str(path))
+
+
+def build(content: Mapping[str, Any], where: str) -> Benchmark:
+    """Return the benchmark that the content of a file describes.
+
+    Args:
+        content: Tables as `harness.tomlfile.read` returns them.
+        where: Name of the file, for errors.
+
+    Raises:
+        BenchmarkError: A key is unknown, missing, of the wrong type or out of range.
+    """
+    schema = content.get("schema")
+    if type(schema) is int and schema != SCHEMA:
+        raise BenchmarkError(
+            f"schema {shorten(schema)} is not known to this harness",
+            where=f"{where}: schema",
+            why=f"it reads schema {SCHEMA}",
+            hint="update the harness" if schema > SCHEMA else f"write schema = {SCHEMA}",
+        )
+    return structure(content, Benchmark, where, BenchmarkError)
+
+
+def override(content: Mapping[str, Any], assignment: str) -> dict[str, Any]:
+    """Return the content of a benchmark file with one key set; the given content stays as it is.
+
+    Args:
+        content: Tables as `harness.tomlfile.read` returns them.
+        assignment: Such as `run.events=1000`. The value is TOML, or a bare string if it is not:
+            `run.clock=250 MHz`.
+
+    Raises:
+        BenchmarkError: It is no assignment, or goes through a key that is not a table.
+    """
+    return assign(content, assignment, BenchmarkError)
+
+
+def list_benchmarks() -> dict[str, Path]:
+    """Return the files of all benchmarks that come with the project, by `suite/name`, sorted."""
+    root = project_root() / "benchmarks"
+    return {f"{path.parent.name}/{path.stem}": path for path in sorted(root.glob("*/*.toml"))}
+
+
+def find(name: str) -> Path:
+    """Return the file of a benchmark.
+
+    Args:
+        name: `suite/name` of one that comes with the project, or the path of a `.toml` file.
+
+    Raises:
+        BenchmarkError: There is none of that name.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    known = list_benchmarks()
+    if name not in known:
+        hint = near(name, list(known)) if known else "none came with this installation"
+        raise BenchmarkError("no such benchmark", where=shorten(name), hint=hint)
+    return known[name]
+
+
+def _canonical(value: object) -> str:
+    """Return a Fraction or Decimal as an exact ratio of integers."""
+    if isinstance(value, Decimal | Fraction):
+        return str(Fraction(value))
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _check_name(key: str, value: str) -> None:
+    if _NAME.fullmatch(value) is None:
+        raise InputError(
+            "is not a name",
+            where=key,
+            why=f"got {shorten(value)}",
+            hint="lower-case letters, digits, '_', '-' and '.', at most 64",
+        )
+
+
+def _check_range(key: str, value: int, lowest: int, highest: int) -> None:
+    if not lowest <= value <= highest:
+        raise InputError(
+            "is out of range", where=key, why=f"got {shorten(value)}", hint=f"{lowest} to {highest}"
+        )

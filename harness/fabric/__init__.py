@@ -1,0 +1,1 @@
+"""Host drivers of what is in the programmable logic, and the raw values they read."""

@@ -1,0 +1,1 @@
+"""From an overlay's manifest to everything that follows from it."""

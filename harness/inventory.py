@@ -1,0 +1,168 @@
+"""Boards the project knows: part, processing system, and the state their boot software leaves.
+
+The clock registers below are **this project's assumption for the virtual board**: what first-stage boot
+code commonly leaves, not a measurement of one board. A real board's are read from the board itself.
+On the Zynq UltraScale+ boards the IOPLL runs at 1500 MHz, of which 200 MHz is no integer fraction
+(1500 / 7.5): software that only sets divisors ends at 214.3 MHz or 187.5 MHz. The RPLL's 800 MHz gives
+200 MHz. That trap is kept on purpose.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.errors import InputError
+
+__all__ = ["BOARDS", "Board", "PsFamily", "PsRange", "find_board"]
+
+PsFamily = Literal["zynq_ultra_ps_e", "processing_system7"]
+
+
+@dataclass(frozen=True, slots=True)
+class PsRange:
+    """Registers of the processing system, by physical address in bytes."""
+
+    name: str
+    base: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One kind of board.
+
+    Args:
+        name: As in manifests and file names.
+        title: As its maker calls it.
+        part: Full part name, as Vivado wants it.
+        bit_part: Part name as Vivado writes it into a `.bit` header.
+        family: Kind of processing system, named as its Vivado IP.
+        arch: Machine name of its Linux, as `uname -m`.
+        board_part: Vivado's board file; its preset configures the processing system.
+        reference_hz: Crystal of the processing system.
+        pl_base: Where the first AXI port into the fabric begins.
+        pl_size_bytes: How far it reaches.
+        cma_base: Where contiguous memory begins on the virtual board.
+        idcode: JTAG IDCODE of the device's processing-system TAP, without the revision.
+        ps_ranges: Registers of the processing system that the virtual board has.
+        ps_reset: Register address to value as boot leaves it; all others are 0.
+    """
+
+    name: str
+    title: str
+    part: str
+    bit_part: str
+    family: PsFamily
+    arch: Literal["aarch64", "armv7l"]
+    board_part: str
+    reference_hz: int
+    pl_base: int
+    pl_size_bytes: int
+    cma_base: int
+    idcode: int
+    ps_ranges: tuple[PsRange, ...]
+    ps_reset: tuple[tuple[int, int], ...]
+
+
+_ZYNQMP_RANGES = (
+    PsRange("CRL_APB", 0xFF5E_0000, 0x1000),
+    PsRange("CRF_APB", 0xFD1A_0000, 0x1000),
+    PsRange("FPD_SLCR", 0xFD61_0000, 0x8000),
+    PsRange("LPD_SLCR", 0xFF41_0000, 0x1_0000),
+    *(PsRange(f"AFIFM{i}", 0xFD36_0000 + i * 0x1_0000, 0x1000) for i in range(6)),
+    PsRange("AFIFM6", 0xFF9B_0000, 0x1000),
+)
+# PLL control: FBDIV in bits 14:8, DIV2 in bit 16. PLn_REF_CTRL: CLKACT 24, DIVISOR1 21:16, DIVISOR0 13:8.
+_ZYNQMP_RESET = (
+    (0xFF5E_0020, 0x0001_5A00),  # IOPLL: 33.3 MHz * 90 / 2 = 1500 MHz
+    (0xFF5E_0030, 0x0001_3000),  # RPLL: 33.3 MHz * 48 / 2 = 800 MHz
+    (0xFD1A_0020, 0x0001_4800),  # APLL: 33.3 MHz * 72 / 2 = 1200 MHz
+    (0xFD1A_002C, 0x0001_4000),  # DPLL: 33.3 MHz * 64 / 2 = 1067 MHz
+    (0xFD1A_0038, 0x0001_5A00),  # VPLL: 33.3 MHz * 90 / 2 = 1500 MHz
+    (0xFD1A_0060, 0x0300_0100),  # CPU: APLL / 1
+    (0xFF5E_00C0, 0x0101_0F00),  # PL0: IOPLL / 15 = 100 MHz, on
+    (0xFF5E_00C4, 0x0001_0F00),  # PL1..PL3: off
+    (0xFF5E_00C8, 0x0001_0F00),
+    (0xFF5E_00CC, 0x0001_0F00),
+)
+_ZYNQ_RANGES = (PsRange("SLCR", 0xF800_0000, 0x1000),)
+# PLL control: PLL_FDIV in bits 18:12. FPGAn_CLK_CTRL: DIVISOR1 25:20, DIVISOR0 13:8, SRCSEL 5:4.
+_ZYNQ_RESET = (
+    (0xF800_0100, 0x0001_A008),  # ARM PLL: 50 MHz * 26 = 1300 MHz
+    (0xF800_0104, 0x0001_5008),  # DDR PLL: 50 MHz * 21 = 1050 MHz
+    (0xF800_0108, 0x0001_4008),  # IO PLL: 50 MHz * 20 = 1000 MHz
+    (0xF800_0120, 0x1F00_0200),  # CPU: ARM PLL / 2
+    (0xF800_0170, 0x0010_0A00),  # FCLK0: IO PLL / 10 = 100 MHz
+    (0xF800_0180, 0x0010_0A00),
+    (0xF800_0190, 0x0010_0A00),
+    (0xF800_01A0, 0x0010_0A00),
+)
+
+_ALL = (
+    Board(
+        name="zcu104",
+        title="AMD Zynq UltraScale+ MPSoC ZCU104",
+        part="xczu7ev-ffvc1156-2-e",
+        bit_part="xczu7ev-ffvc1156-2-e",
+        family="zynq_ultra_ps_e",
+        arch="aarch64",
+        board_part="xilinx.com:zcu104:part0:1.1",
+        reference_hz=33_333_333,
+        pl_base=0xA000_0000,
+        pl_size_bytes=0x1000_0000,
+        cma_base=0x6000_0000,
+        idcode=0x0473_0093,
+        ps_ranges=_ZYNQMP_RANGES,
+        ps_reset=_ZYNQMP_RESET,
+    ),
+    Board(
+        name="kv260",
+        title="AMD Kria KV260 Vision AI Starter Kit",
+        part="xck26-sfvc784-2LV-c",
+        bit_part="xck26-sfvc784-2LV-c",
+        family="zynq_ultra_ps_e",
+        arch="aarch64",
+        board_part="xilinx.com:kv260_som:part0:1.4",
+        reference_hz=33_333_333,
+        pl_base=0xA000_0000,
+        pl_size_bytes=0x1000_0000,
+        cma_base=0x6000_0000,
+        idcode=0x0472_4093,
+        ps_ranges=_ZYNQMP_RANGES,
+        ps_reset=_ZYNQMP_RESET,
+    ),
+    Board(
+        name="pynq-z2",
+        title="TUL PYNQ-Z2",
+        part="xc7z020clg400-1",
+        bit_part="7z020clg400",
+        family="processing_system7",
+        arch="armv7l",
+        board_part="tul.com.tw:pynq-z2:part0:1.0",
+        reference_hz=50_000_000,
+        pl_base=0x4000_0000,
+        pl_size_bytes=0x4000_0000,
+        cma_base=0x1000_0000,
+        idcode=0x0372_7093,
+        ps_ranges=_ZYNQ_RANGES,
+        ps_reset=_ZYNQ_RESET,
+    ),
+)
+BOARDS: dict[str, Board] = {board.name: board for board in _ALL}
+"""All boards by name."""
+
+
+def find_board(name: str) -> Board:
+    """Return the board of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    try:
+        return BOARDS[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, list(BOARDS), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(BOARDS)}"
+        raise InputError(f"unknown board {name!r}", where="board", hint=hint) from None

@@ -1,0 +1,1 @@
+"""What raw samples mean: statistics, queueing oracles, and the verdict on a run."""

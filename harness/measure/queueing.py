@@ -1,0 +1,180 @@
+"""Queueing oracles: what an ideal accelerator behind a derandomiser must do, event by event.
+
+The accelerator takes an event at most every `interval_cycles` (its initiation interval) and answers
+`latency_cycles` after taking it. It is a queue with one server and deterministic service. Given the
+cycles in which events are due, the stamps of every event follow exactly: Lindley's recursion,
+accepted[n] = max(due[n], accepted[n-1] + interval). A fabric that disagrees in one cycle is wrong.
+
+K counts places in the system, the event in service included: K = D + 1 for a derandomiser of depth
+D.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Departures:
+    """Stamps of all events of a schedule behind a finite queue.
+
+    Args:
+        dropped: bool, shape (n,): the event found the queue full.
+        accepted: int64, shape (n,): cycle of acceptance, -1 for dropped events.
+        done: int64, shape (n,): cycle of the last output beat, -1 for dropped events.
+    """
+
+    dropped: NDArray[np.bool_]
+    accepted: NDArray[np.int64]
+    done: NDArray[np.int64]
+
+
+def lindley(
+    due: NDArray[np.int64], interval_cycles: int, latency_cycles: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the cycles in which events are accepted and done, without a limit on the queue.
+
+    Args:
+        due: int64, shape (n,): scheduled cycles, never decreasing.
+        interval_cycles: Initiation interval, at least 1.
+        latency_cycles: From acceptance to the last output beat, at least 0.
+
+    Returns:
+        `accepted` and `done`, int64, shape (n,), in cycles.
+
+    Raises:
+        InputError: The schedule goes back in time, or an argument is out of range.
+    """
+    cycles = _checked(due, interval_cycles, latency_cycles)
+    # accepted[n] - n * interval is the running maximum of due[k] - k * interval.
+    lag = np.arange(cycles.size, dtype=np.int64) * interval_cycles
+    accepted = np.maximum.accumulate(cycles - lag) + lag
+    return accepted, accepted + latency_cycles
+
+
+def finite_queue(
+    due: NDArray[np.int64], interval_cycles: int, latency_cycles: int, depth: int
+) -> Departures:
+    """Return the stamps of all events behind a derandomiser that holds `depth` waiting events.
+
+    An event is dropped if, after the acceptance of its own cycle, more than `depth` events would
+    wait. That is so exactly when the event K = depth + 1 kept places before it still occupies the
+    accelerator's input or waits.
+
+    The part of the schedule before the first drop is one NumPy expression. From there on it is a
+    plain loop, about 0.3 us an event: 0.3 s for a million events.
+
+    Args:
+        due: int64, shape (n,): scheduled cycles, never decreasing.
+        interval_cycles: Initiation interval, at least 1.
+        latency_cycles: From acceptance to the last output beat, at least 0.
+        depth: Events that may wait; 0 is a server without a queue.
+
+    Raises:
+        InputError: The schedule goes back in time, or an argument is out of range.
+    """
+    if depth < 0:
+        raise InputError("a queue cannot have a negative depth", why=f"depth = {depth}")
+    places = depth + 1
+    cycles = _checked(due, interval_cycles, latency_cycles)
+    accepted, _ = lindley(cycles, interval_cycles, latency_cycles)
+    late = accepted[:-places] + interval_cycles > cycles[places:]
+    first = places + int(np.argmax(late)) if late.any() else cycles.size
+    kept = accepted[:first].tolist()
+    dropped = np.zeros(cycles.size, dtype=np.bool_)
+    drops: list[int] = []
+    for number, cycle in enumerate(cycles[first:].tolist(), start=first):
+        if kept[-places] + interval_cycles > cycle:
+            drops.append(number)
+        else:
+            kept.append(max(cycle, kept[-1] + interval_cycles))
+    dropped[drops] = True
+    stamps = np.full(cycles.size, -1, dtype=np.int64)
+    stamps[~dropped] = np.asarray(kept, dtype=np.int64)
+    return Departures(dropped, stamps, np.where(dropped, -1, stamps + latency_cycles))
+
+
+def first_drop(period_cycles: int, interval_cycles: int, places: int) -> int | None:
+    """Return the number, from 0, of the first event that D/D/1/K drops; None if it never does.
+
+    Event n finds n - floor(n T / II) events before it in the system (ceil(n (II - T) / II) while it
+    overloads), and is dropped once that is K.
+
+    Raises:
+        InputError: An argument is below 1.
+    """
+    _at_least_one(period=period_cycles, interval=interval_cycles, places=places)
+    excess = interval_cycles - period_cycles
+    return None if excess <= 0 else (places - 1) * interval_cycles // excess + 1
+
+
+def drop_fraction(period_cycles: int, interval_cycles: int, places: int) -> Fraction:
+    """Return the long-run share of events that D/D/1/K drops.
+
+    Raises:
+        InputError: An argument is below 1.
+    """
+    _at_least_one(period=period_cycles, interval=interval_cycles, places=places)
+    if period_cycles >= interval_cycles:
+        return Fraction(0)
+    if places == 1:
+        return 1 - Fraction(1, -(-interval_cycles // period_cycles))
+    return 1 - Fraction(period_cycles, interval_cycles)
+
+
+def md1_mean_wait(load: float, service: float) -> float:
+    """Return the mean wait of M/D/1, in the unit of `service`: load * service / (2 (1 - load)).
+
+    Raises:
+        InputError: The load is not in [0, 1), or the service time is not positive and finite.
+    """
+    _check_load(load)
+    if not 0 < service < math.inf:
+        raise InputError("a service time is positive and finite", why=f"service = {service}")
+    return load * service / (2 * (1 - load))
+
+
+def geod1_mean_wait(probability: float, service_cycles: int) -> float:
+    """Return the mean wait in cycles of Geo/D/1: in each cycle an event is due with `probability`.
+
+    It is load * (service - 1) / (2 (1 - load)) with load = probability * service. That is less than
+    M/D/1, because no two events are due in one cycle.
+
+    Raises:
+        InputError: The load is not in [0, 1), or the service is shorter than a cycle.
+    """
+    _at_least_one(service=service_cycles)
+    load = probability * service_cycles
+    _check_load(load)
+    return load * (service_cycles - 1) / (2 * (1 - load))
+
+
+def _checked(due: NDArray[np.int64], interval: int, latency: int) -> NDArray[np.int64]:
+    _at_least_one(interval=interval)
+    if latency < 0:
+        raise InputError("a latency cannot be negative", why=f"latency = {latency}")
+    cycles = np.asarray(due, dtype=np.int64)
+    if cycles.ndim != 1 or (cycles.size > 1 and bool((np.diff(cycles) < 0).any())):
+        raise InputError("a schedule is one row of cycles that never decrease")
+    return cycles
+
+
+def _at_least_one(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise InputError(f"{name} must be at least 1", why=f"{name} = {value}")
+
+
+def _check_load(load: float) -> None:
+    if not 0 <= load < 1:
+        raise InputError("a queue settles only with a load in [0, 1)", why=f"load = {load}")

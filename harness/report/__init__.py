@@ -1,0 +1,1 @@
+"""Results: their schema, their folder, and how people see them."""

@@ -1,0 +1,186 @@
+"""From what was measured to the content of `result.json`.
+
+A result is plain JSON with a schema number. Every latency is given in cycles, which were counted,
+and in ns: cycles over the measured clock. `time_base` says whose cycles they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.measure.statistics import Estimate, LatencySummary, summarise
+from harness.report.schema import (
+    SCHEMA,
+    Events,
+    Latencies,
+    Latency,
+    Output,
+    Result,
+    TimeBase,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.fabric.samples import Counters, LatencyHistogram, Samples
+    from harness.measure.evidence import Evidence
+    from harness.measure.verdict import Verdict
+
+_NOT_READ: Final = Estimate(None, "the fabric was not read")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunRecord:
+    """Everything a result is made of.
+
+    Args:
+        evidence: What was asked for and what the fabric counted.
+        verdict: What to think of it.
+        time_base: Whose cycles were counted.
+        target: How the fabric was reached, as the user wrote it, and which board it is.
+        overlay_name: Name of the overlay.
+        overlay_digest: Its digest, as the fabric told it.
+        distinct: Different events that were played.
+        seeds: Every seed by what it was for.
+        facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
+    """
+
+    evidence: Evidence
+    verdict: Verdict
+    time_base: TimeBase
+    target: str
+    overlay_name: str
+    overlay_digest: str
+    distinct: int
+    seeds: Mapping[str, int]
+    facts: Mapping[str, Any]
+
+
+def build(record: RunRecord) -> Result:
+    """Return the content of `result.json`."""
+    evidence, clock = record.evidence, record.evidence.clock
+    counters = evidence.samples.counters if evidence.samples is not None else None
+    return {
+        "schema": SCHEMA,
+        "verdict": record.verdict.outcome,
+        "reasons": [
+            {
+                "effect": reason.effect,
+                "what": reason.what,
+                "evidence": reason.evidence,
+                "recommendation": reason.recommendation,
+            }
+            for reason in record.verdict.reasons
+        ],
+        "time_base": record.time_base,
+        "target": record.target,
+        "overlay": {"name": record.overlay_name, "digest": record.overlay_digest},
+        "benchmark": {"name": evidence.benchmark.name, "digest": evidence.benchmark.digest},
+        "seeds": dict(record.seeds),
+        "clock": {
+            "nominal_hz": _number(clock.nominal_hz),
+            "set_hz": _number(clock.set_hz),
+            "measured_hz": _number(clock.measured_hz),
+        },
+        "events": _events(counters, record.distinct),
+        "rate": {
+            "target_hz": _number(evidence.target_hz),
+            "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
+        },
+        "latency": _latencies(evidence.samples, Fraction(clock.measured_hz)),
+        "deadline": {
+            "cycles": evidence.deadline_cycles,
+            "misses": None
+            if counters is None or evidence.deadline_cycles is None
+            else counters.deadline_misses,
+        },
+        "queue": {
+            "max_depth": None if counters is None else counters.max_depth,
+            "limit": evidence.queue_limit,
+        },
+        "output": _output(evidence, counters),
+        "facts": dict(record.facts),
+    }
+
+
+def _events(counters: Counters | None, distinct: int) -> Events:
+    if counters is None:
+        return {
+            "scheduled": None,
+            "completed": None,
+            "dropped": None,
+            "in_flight": None,
+            "distinct": distinct,
+        }
+    return {
+        "scheduled": counters.scheduled,
+        "completed": counters.completed,
+        "dropped": counters.dropped,
+        "in_flight": counters.in_flight,
+        "distinct": distinct,
+    }
+
+
+def _output(evidence: Evidence, counters: Counters | None) -> Output:
+    compared = counters if evidence.compared else None
+    return {
+        "crc": None if counters is None else counters.crc,
+        "crc_expected": evidence.crc_expected,
+        "bit_exact": evidence.bit_exact,
+        "mismatches": None if compared is None else compared.mismatches,
+        "first_mismatch": None if compared is None else compared.first_mismatch,
+        "beats": None if counters is None else counters.output_beats,
+    }
+
+
+def _latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
+    if samples is None:
+        nothing = _latency(LatencySummary(0, 0, *[_NOT_READ] * 6), clock_hz)
+        return {"wait": nothing, "service": nothing, "total": nothing}
+
+    def of(histogram: LatencyHistogram) -> Latency:
+        return _latency(summarise(histogram), clock_hz)
+
+    return {"wait": of(samples.wait), "service": of(samples.service), "total": of(samples.total)}
+
+
+def _latency(summary: LatencySummary, clock_hz: Fraction) -> Latency:
+    estimates = {
+        "min": summary.minimum,
+        "max": summary.maximum,
+        "mean": summary.mean,
+        "p50": summary.p50,
+        "p99": summary.p99,
+        "p999": summary.p999,
+    }
+    return {
+        "count": summary.count,
+        "overflow": summary.overflow,
+        "min": _value(summary.minimum, clock_hz),
+        "max": _value(summary.maximum, clock_hz),
+        "mean": _value(summary.mean, clock_hz),
+        "p50": _value(summary.p50, clock_hz),
+        "p99": _value(summary.p99, clock_hz),
+        "p999": _value(summary.p999, clock_hz),
+        "reasons": {
+            name: estimate.reason for name, estimate in estimates.items() if estimate.cycles is None
+        },
+    }
+
+
+def _value(estimate: Estimate, clock_hz: Fraction) -> Value | None:
+    if estimate.cycles is None:
+        return None
+    return {
+        "cycles": _number(estimate.cycles),
+        "ns": _number(estimate.cycles * 10**9 / clock_hz),
+    }
+
+
+def _number(value: Fraction | float) -> float:
+    """Return a whole value as an integer, so that JSON keeps all its digits."""
+    exact = Fraction(value)
+    return int(exact) if exact.denominator == 1 else float(exact)

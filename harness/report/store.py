@@ -1,0 +1,262 @@
+"""One folder a run, written whole or not at all, and verified when read.
+
+    20260131T093000Z_jet_tagger_lhc_5f3a9c/
+      result.json          see harness.report.result
+      histograms.parquet   or .npz, see harness.report.tables
+      trace.parquet        or .npz
+      manifest.json        SHA-256 of each of the others, written last
+
+Everything is written and synced in a hidden folder beside its place, which is then renamed. What a
+killed process leaves has a hidden name or lacks the manifest, and is never believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.errors import StorageError
+from harness.report import tables
+from harness.report.schema import Result, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.fabric.samples import Kind, LatencyHistogram, Samples, Trace
+
+SCHEMA: Final = 1
+MANIFEST: Final = "manifest.json"
+RESULT: Final = "result.json"
+_HISTOGRAMS: Final = "histograms"
+_TRACE: Final = "trace"
+_LEAST_FREE_BYTES: Final = 16 << 20
+_HINTS: Final[Mapping[int, str]] = {
+    errno.ENOSPC: "free some space, or choose another folder with --out",
+    errno.EDQUOT: "your quota is used up; choose another folder with --out",
+    errno.EACCES: "choose a folder you may write to with --out",
+    errno.EPERM: "choose a folder you may write to with --out",
+    errno.EROFS: "the file system is read-only; choose another folder with --out",
+    errno.ENOTDIR: "a file is in the way; choose another folder with --out",
+    errno.EEXIST: "a file is in the way; choose another folder with --out",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A run read back.
+
+    Args:
+        folder: Where it lies.
+        result: Content of `result.json`.
+        histograms: By kind; empty for a run whose fabric was not read.
+        trace: Stamps; None for a run whose fabric was not read.
+    """
+
+    folder: Path
+    result: Result
+    histograms: Mapping[Kind, LatencyHistogram]
+    trace: Trace | None
+
+
+def prepare(out_dir: Path) -> Path:
+    """Make sure, before a run, that its result can be written; return the absolute folder.
+
+    Raises:
+        StorageError: The folder cannot be made or written to, or has less than 16 MiB left.
+    """
+    folder = out_dir.absolute()
+    with _reported(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe_{secrets.token_hex(8)}"
+        probe.mkdir()
+        try:
+            _write(probe / "probe", b"0" * 4096)
+            _sync(probe)
+        finally:
+            shutil.rmtree(probe, ignore_errors=True)
+        free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:
+        raise StorageError(
+            "too little space for a result",
+            where=str(folder),
+            why=f"{free} bytes left, a result may take {_LEAST_FREE_BYTES}",
+            hint=_HINTS[errno.ENOSPC],
+        )
+    return folder
+
+
+def write(out_dir: Path, result: Result, samples: Samples | None) -> Path:
+    """Write one run and return its folder; a run there before is never touched.
+
+    Args:
+        out_dir: Folder that `prepare` returned.
+        result: Content of `result.json`.
+        samples: Raw values; None if the fabric was not read.
+
+    Raises:
+        StorageError: It could not be written; nothing that looks like a result is left.
+    """
+    files = {RESULT: _json(result)}
+    if samples is not None:
+        form, content = tables.encode_histograms(samples.histograms())
+        files[f"{_HISTOGRAMS}.{form}"] = content
+        form, content = tables.encode_trace(samples.trace)
+        files[f"{_TRACE}.{form}"] = content
+    digests = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in files.items()
+    }
+    files[MANIFEST] = _json({"schema": SCHEMA, "files": digests})
+    final = out_dir / _name(result["benchmark"]["name"])
+    partial = out_dir / f".{final.name}.partial"
+    with _reported(out_dir):
+        partial.mkdir()
+        try:
+            for name, content in files.items():
+                _write(partial / name, content)
+            _sync(partial)
+            partial.rename(final)
+        except BaseException:
+            # Also on Ctrl-C; what a kill -9 leaves has a hidden name.
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _sync(out_dir)
+    return final
+
+
+def load(folder: Path) -> Stored:
+    """Read one run back and verify every byte of it.
+
+    Raises:
+        StorageError: It was never finished, was changed or damaged since, or was written by a newer
+            harness.
+    """
+    if folder.name.startswith("."):
+        raise StorageError(
+            "is a run that was never written to its end", where=str(folder), hint="delete it"
+        )
+    files = _verified(folder)
+    where = folder / RESULT
+    if RESULT not in files:
+        raise StorageError("holds no result", where=str(folder))
+    result = check(_parse(files[RESULT], where), str(where))
+    histograms: Mapping[Kind, LatencyHistogram] = {}
+    trace = None
+    for form in (tables.PARQUET, tables.NPZ):
+        for stem in (_HISTOGRAMS, _TRACE):
+            name = f"{stem}.{form}"
+            if name not in files:
+                continue
+            if stem == _TRACE:
+                trace = tables.decode_trace(form, files[name], str(folder / name))
+            else:
+                histograms = tables.decode_histograms(form, files[name], str(folder / name))
+    return Stored(folder, result, histograms, trace)
+
+
+def list_runs(out_dir: Path) -> list[Path]:
+    """Return the folders of finished runs, oldest first; none if there is no such folder."""
+    return sorted(path.parent for path in out_dir.glob(f"[!.]*/{MANIFEST}"))
+
+
+def _verified(folder: Path) -> dict[str, bytes]:
+    where = folder / MANIFEST
+    if not where.is_file():
+        raise StorageError(
+            "is not a finished run",
+            where=str(folder),
+            why=f"there is no {MANIFEST}, which is written last",
+            hint="give the folder of one run",
+        )
+    manifest = _parse(_read(where), where)
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    listed = manifest.get("files") if isinstance(manifest, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise StorageError(
+            f"was written by a newer harness, in schema {schema}",
+            where=str(where),
+            why=f"this one reads up to {SCHEMA}",
+            hint="update the harness",
+        )
+    if schema != SCHEMA or not isinstance(listed, dict):
+        raise StorageError("is not a manifest of a run", where=str(where))
+    return {name: _checked(folder, name, entry) for name, entry in listed.items()}
+
+
+def _checked(folder: Path, name: str, entry: object) -> bytes:
+    """Return the content of a listed file if it is the one that was written."""
+    if Path(name).name != name:
+        raise StorageError(f"lists {name!r}, which is not a plain file name", where=str(folder))
+    content = _read(folder / name)
+    digest = hashlib.sha256(content).hexdigest()
+    if not isinstance(entry, dict) or entry.get("sha256") != digest:
+        raise StorageError(
+            "is not what was written",
+            where=str(folder / name),
+            why=f"its SHA-256 {digest[:16]}... is not the one in {MANIFEST}",
+            hint="the file was changed or damaged; repeat the run",
+        )
+    return content
+
+
+def _parse(content: bytes, where: Path) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as cause:
+        raise StorageError("is not JSON", where=str(where), why=str(cause)) from cause
+
+
+def _json(content: object) -> bytes:
+    # NaN is no JSON, and no result either.
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _name(benchmark: str) -> str:
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    return f"{now}_{benchmark}_{secrets.token_hex(3)}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        why = cause.strerror or str(cause)
+        raise StorageError("cannot be read", where=str(path), why=why) from cause
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable, as fsync of a file does not."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _reported(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise StorageError(
+            "the result cannot be written",
+            where=str(folder),
+            why=cause.strerror or str(cause),
+            hint=_HINTS.get(cause.errno or 0, "choose another folder with --out"),
+        ) from cause

@@ -1,0 +1,285 @@
+"""One benchmark, from its file to its result: read this first.
+
+    benchmark file -> events and golden outputs -> session (target, overlay, identity, clock)
+      -> load, arm, play -> read out -> verdict -> result folder
+
+Everything that can be refused is refused before a board is touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from harness import benchmark as benchmarks
+from harness import session as sessions
+from harness.accelerators import load_model
+from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
+from harness.errors import BenchmarkError, InputError
+from harness.fabric.stream_bench import COUNTER_MODULUS, RunPlan
+from harness.inventory import find_board
+from harness.measure.evidence import Evidence
+from harness.measure.verdict import Verdict, interrupted, judge
+from harness.overlay import Overlay, find_overlay, project_root
+from harness.report import facts, store
+from harness.report.result import RunRecord
+from harness.targets import open_target
+from harness.tomlfile import near
+from harness.traffic import Events, Schedule, open_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from harness.benchmark import Benchmark
+    from harness.fabric.samples import Samples
+    from harness.session import Session
+
+EXIT_STATUS = {"pass": 0, "fail": 1, "invalid": 3, "interrupted": 3}
+NO_DEADLINE = COUNTER_MODULUS - 1
+
+
+class Progress(Protocol):
+    """Who is told how far a run has come."""
+
+    def stage(self, text: str) -> None:
+        """Say what is being done now."""
+
+    def events(self, done: int, of: int) -> None:
+        """Say how many of the events have completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Args:
+        benchmark: `suite/name`, or the path of a benchmark file.
+        target: How to reach a board.
+        board: Which board; None for the benchmark's own.
+        out: Folder that receives the result folder.
+        overrides: Assignments that change keys of the benchmark.
+    """
+
+    benchmark: str
+    target: str
+    board: str | None
+    out: Path
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it."""
+
+    folder: Path
+    exit_status: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Payload:
+    """What is written into the fabric's memories.
+
+    Args:
+        events: The events as the detector gives them.
+        inputs: Bytes of their input beats, uint8 [distinct, bytes].
+        golden: Bytes of the output beats they must cause, uint8 [distinct, bytes].
+    """
+
+    events: Events
+    inputs: NDArray[np.uint8]
+    golden: NDArray[np.uint8]
+
+
+def run(request: Request, progress: Progress) -> Outcome:
+    """Run a benchmark and store its result, whatever the verdict.
+
+    Raises:
+        InputError: Something the user gave is wrong.
+        InfrastructureError: The machine, the board or the link failed.
+    """
+    benchmark = benchmarks.load(benchmarks.find(request.benchmark), request.overrides)
+    overlay = find_overlay(benchmark.overlay)
+    board = find_board(request.board or benchmark.board)
+    image = overlay.image(board.name)
+    clock_hz = benchmark.run.clock_hz or Fraction(overlay.clock_hz)
+    check_fit(benchmark, overlay)
+    # In cycles of the clock that is asked for: the same schedule on every board. A clock that is set or
+    # runs otherwise makes the run invalid.
+    schedule = make_schedule(benchmark, overlay, clock_hz)
+    deadline = _deadline_cycles(benchmark, clock_hz)
+    store.prepare(request.out)
+    started = facts.begin()
+
+    progress.stage("making events and golden outputs")
+    payload = make_payload(benchmark, overlay)
+    progress.stage(f"opening {request.target}")
+    with open_target(request.target, board, progress.stage) as target:
+        session = sessions.start(target, overlay, image, float(clock_hz))
+        progress.stage("loading events")
+        _load(session, overlay, benchmark, payload, schedule, deadline)
+        progress.stage("playing")
+        samples, broken_off = _play(session, benchmark, schedule, progress)
+        found = {**target.facts(), "events_sha256": payload.events.sha256}
+        time_base, name = target.time_base, target.name
+
+    counters = samples.counters
+    evidence = Evidence(
+        benchmark=benchmark,
+        samples=samples,
+        clock=session.clock,
+        schedule_cycles=schedule.expected_cycles(),
+        deadline_cycles=deadline,
+        queue_limit=benchmark.run.derandomiser,
+        compared=True,
+        # Which outputs a run with drops sends is not known; they are compared beat by beat.
+        crc_expected=crc32_of_looped(payload.golden, counters.completed)
+        if counters.dropped == 0 and broken_off is None
+        else None,
+    )
+    verdict: Verdict = judge(evidence) if broken_off is None else interrupted(broken_off)
+    record = RunRecord(
+        evidence=evidence,
+        verdict=verdict,
+        time_base=time_base,
+        target=name,
+        overlay_name=overlay.name,
+        overlay_digest=session.identity.digest,
+        distinct=benchmark.traffic.distinct,
+        seeds=_seeds(benchmark),
+        facts={**facts.collect(started, project_root()), "target": found},
+    )
+    folder = store.write(request.out, record)
+    return Outcome(folder, EXIT_STATUS[verdict.outcome])
+
+
+def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
+    """Refuse a benchmark that the overlay's memories or registers cannot hold.
+
+    Raises:
+        BenchmarkError: It asks for more than there is; the message says what there is.
+    """
+    sizes, distinct = overlay.bench, benchmark.traffic.distinct
+    for key, asked, most in (
+        ("traffic.distinct", distinct, sizes.event_rows // overlay.input.beats),
+        ("traffic.distinct", distinct, sizes.golden_rows // overlay.output.beats),
+        ("run.derandomiser", benchmark.run.derandomiser, sizes.queue_depth - 1),
+        ("run.trace", benchmark.run.trace, sizes.trace_depth),
+    ):
+        if asked > most:
+            raise BenchmarkError(
+                f"{asked} is more than overlay {overlay.name} holds",
+                where=key,
+                why=f"it has room for {most}",
+                hint=f"at most {most}",
+            )
+    known = {register.name: register for register in overlay.accelerator.registers}
+    for name in benchmark.accelerator:
+        if name not in known or known[name].access != "rw":
+            raise BenchmarkError(
+                f"overlay {overlay.name} has no register {name!r} to write",
+                where=f"accelerator.{name}",
+                hint=near(name, list(known)) if known else "remove it",
+            )
+
+
+def make_schedule(benchmark: Benchmark, overlay: Overlay, clock_hz: Fraction) -> Schedule:
+    """Return when the benchmark's events are due, for a given fabric clock.
+
+    Raises:
+        BenchmarkError: The fabric cannot schedule that rate.
+    """
+    arrival, events, entries = benchmark.arrival, benchmark.run.events, overlay.bench.gap_entries
+    try:
+        if arrival.gaps_cycles is not None:
+            return Schedule.gaps_in_cycles(arrival.gaps_cycles, events, gap_entries=entries)
+        rate_hz = arrival.rate_hz or clock_hz
+        if arrival.filling is not None:
+            return Schedule.lhc(rate_hz, clock_hz, arrival.filling, events, gap_entries=entries)
+        if arrival.seed is not None:
+            return Schedule.bernoulli(rate_hz, clock_hz, arrival.seed, events)
+        return Schedule.periodic(rate_hz, clock_hz, events)
+    except InputError as error:
+        raise BenchmarkError(
+            error.what, where="arrival", why=error.why, hint=error.hint
+        ) from error
+
+
+def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
+    """Make the events, their input beats and the outputs that a correct accelerator gives.
+
+    Raises:
+        BenchmarkError: The source's events are not what the accelerator takes.
+        OverlayError: The model file is wrong.
+    """
+    stream = overlay.input
+    source = open_source(benchmark.traffic.source, stream.format, stream.values)
+    events = source.generate(benchmark.traffic.distinct, benchmark.traffic.seed)
+    inputs = stream.format.pack(events.raw, stream.width_bits)
+    if overlay.model_path is None:
+        return Payload(events, inputs, identity_rows(inputs))
+    model = load_model(overlay.model_path)
+    return Payload(events, inputs, golden_rows(model, events.raw, overlay.output.width_bits))
+
+
+def _deadline_cycles(benchmark: Benchmark, clock_hz: Fraction) -> int | None:
+    span = benchmark.run.deadline
+    return None if span is None else min(span.whole_cycles(clock_hz), NO_DEADLINE)
+
+
+def _load(
+    session: Session,
+    overlay: Overlay,
+    benchmark: Benchmark,
+    payload: Payload,
+    schedule: Schedule,
+    deadline_cycles: int | None,
+) -> None:
+    bench = session.bench
+    bench.reset()
+    for register in overlay.accelerator.registers:
+        value = benchmark.accelerator.get(register.name, register.reset)
+        if register.access == "rw":
+            bench.set_accelerator(register.offset, value)
+    bench.load_events(payload.inputs)
+    bench.load_golden(payload.golden)
+    bench.arm(
+        RunPlan(
+            schedule=schedule,
+            distinct=benchmark.traffic.distinct,
+            in_beats=overlay.input.beats,
+            out_beats=overlay.output.beats,
+            derandomiser=benchmark.run.derandomiser,
+            deadline_cycles=NO_DEADLINE if deadline_cycles is None else deadline_cycles,
+            trace_start=benchmark.run.trace_start,
+        )
+    )
+
+
+def _play(
+    session: Session, benchmark: Benchmark, schedule: Schedule, progress: Progress
+) -> tuple[Samples, str | None]:
+    """Play and read out; the second value says what broke the run off, if anything did."""
+    bench, events = session.bench, schedule.events
+    expected_ns = int(schedule.expected_cycles() * 1e9 / session.clock.set_hz) + 1
+    broken_off = None
+    try:
+        if not bench.play(expected_ns, lambda done: progress.events(done, events)):
+            bench.stop()
+    except KeyboardInterrupt:
+        # What the fabric has counted so far is worth keeping, marked for what it is.
+        bench.stop()
+        broken_off = "interrupted from the keyboard"
+    progress.stage("reading out")
+    return bench.read_out(benchmark.run.trace), broken_off
+
+
+def _seeds(benchmark: Benchmark) -> dict[str, int]:
+    seeds = {"traffic": benchmark.traffic.seed}
+    if benchmark.arrival.seed is not None:
+        seeds["arrival"] = benchmark.arrival.seed
+    return seeds

@@ -1,0 +1,108 @@
+"""The seam between the harness and whatever holds a fabric.
+
+Call order of a target:
+
+1. `load(image)` configures the fabric and says where its IP lies.
+2. `set_clock(hz)` sets the fabric clock as near as the hardware can.
+3. `read` and `write` access registers; `elapse` lets board time pass; `now_ns` reads it.
+4. `close()` gives everything back; it may be called twice.
+
+Board time is the time of the clock on the wall for a board, and simulated time for the virtual board:
+waiting for the fabric and measuring its clock is then the same code on both.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.overlay import Image
+
+TimeBase = Literal["fabric", "simulated fabric"]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """Where an IP lies in the board's physical address space, in bytes."""
+
+    base: int
+    size_bytes: int
+
+
+class Target(ABC):
+    """A way to reach a fabric. Use as a context manager."""
+
+    name: str
+    """As the user would write it after --target."""
+    time_base: TimeBase
+    """What a cycle count from this target is a count of."""
+    poll_ns: int
+    """Least board time worth waiting between two looks at a status register."""
+
+    @abstractmethod
+    def load(self, image: Image) -> Mapping[str, AddressRange]:
+        """Configure the fabric with `image` and return the address of each IP, by instance name.
+
+        Raises:
+            ImageError: The board refuses the image.
+            BoardError: The board failed.
+        """
+
+    @abstractmethod
+    def set_clock(self, hz: float) -> float:
+        """Set the fabric clock as near to `hz` as the dividers allow; return what was set, in Hz.
+
+        Raises:
+            BoardError: The clock cannot be set.
+        """
+
+    @abstractmethod
+    def read(self, address: int, words: int) -> NDArray[np.uint32]:
+        """Read consecutive 32-bit words from a physical address, in bytes.
+
+        Raises:
+            BusError: The address lies outside the loaded design, or the access failed.
+        """
+
+    @abstractmethod
+    def write(self, address: int, words: NDArray[np.uint32]) -> None:
+        """Write consecutive 32-bit words to a physical address, in bytes.
+
+        Raises:
+            BusError: The address lies outside the loaded design, or the access failed.
+        """
+
+    @abstractmethod
+    def now_ns(self) -> int:
+        """Return monotonic board time in nanoseconds."""
+
+    @abstractmethod
+    def elapse(self, ns: int) -> None:
+        """Let at least `ns` nanoseconds of board time pass."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, str]:
+        """Return what identifies the board and the software in between."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the board."""
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

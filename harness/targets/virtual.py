@@ -1,0 +1,90 @@
+"""The virtual board in this process: real RTL behind a real pynq device, in simulated time."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from harness.emulation.board import VirtualBoard
+from harness.emulation.build import Recipe, build
+from harness.emulation.fabric import Fabric
+from harness.emulation.pynq_device import VirtualDevice
+from harness.errors import ImageError
+from harness.overlay import find_overlay, list_overlays
+from harness.targets.pynq import PynqTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.inventory import Board
+    from harness.overlay import Overlay
+    from harness.targets.base import TimeBase
+
+
+def build_fabric(overlay: Overlay, progress: Callable[[str], None] = lambda _: None) -> Path:
+    """Return the compiled fabric of an overlay, building it unless the cache has it.
+
+    Raises:
+        OverlayError: Its generated files are stale.
+        ToolchainError: Verilator or the compiler is missing or failed.
+    """
+    recipe = Recipe(
+        name=overlay.name,
+        sources=(*overlay.waivers, *overlay.rtl_sources()),
+        in_bytes=overlay.input.beat_bytes,
+        out_bytes=overlay.output.beat_bytes,
+    )
+    return build(recipe, lambda text: progress(f"{overlay.name}: {text}"))
+
+
+class VirtualTarget(PynqTarget):
+    """A virtual board made of the RTL of whatever overlay is loaded.
+
+    Args:
+        board: Which board to be.
+        progress: Told what is being compiled.
+    """
+
+    name = "virtual"
+    time_base: TimeBase = "simulated fabric"
+    poll_ns = 0
+
+    def __init__(self, board: Board, progress: Callable[[str], None] = lambda _: None) -> None:
+        self._progress = progress
+        self._virtual = VirtualBoard(board, self._fabric)
+        super().__init__(VirtualDevice(self._virtual), board)
+
+    def now_ns(self) -> int:
+        """Return simulated time."""
+        return self._virtual.now_ns()
+
+    def elapse(self, ns: int) -> None:
+        """Run the fabric for `ns` of its own time."""
+        self._virtual.elapse(ns)
+
+    def facts(self) -> dict[str, str]:
+        """Return what the board pretends to be, and what simulates it."""
+        return {**super().facts(), "verilator": metadata.version("verilator")}
+
+    def close(self) -> None:
+        """Free the model."""
+        self._virtual.close()
+
+    def _fabric(self, digest: str) -> Fabric:
+        """Make the fabric that an emulation image names by its overlay's digest."""
+        for name in list_overlays():
+            overlay = find_overlay(name)
+            if overlay.digest == digest:
+                library = build_fabric(overlay, self._progress)
+                return Fabric(
+                    library,
+                    in_bytes=overlay.input.beat_bytes,
+                    out_bytes=overlay.output.beat_bytes,
+                )
+        raise ImageError(
+            f"no overlay here has the digest {digest}",
+            where="emulation image",
+            why=f"looked at {', '.join(list_overlays())}",
+            hint="run: harness generate",
+        )

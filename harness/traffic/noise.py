@@ -1,0 +1,62 @@
+"""Uniform noise: every bit of every value random, for paths and accelerators without a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.accelerators import NumberFormat
+from harness.errors import BenchmarkError
+from harness.traffic.events import BLOCK_EVENTS, Events, check_request, digest, random_words
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Values uniform over all that a number format can hold.
+
+    Args:
+        number_format: Format of the values.
+        values: Values of an event, at least 1.
+
+    Raises:
+        BenchmarkError: There are no values.
+    """
+
+    number_format: NumberFormat
+    values: int
+    name: str = "noise"
+    version: int = 1
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.values < 1:
+            raise BenchmarkError(f"{self.values} values in an event of noise")
+
+    def generate(self, events: int, seed: int) -> Events:
+        """Make events; see `Source.generate`."""
+        check_request(events, seed)
+        raw = np.empty((events, self.values), dtype=self._dtype())
+        for start in range(0, events, BLOCK_EVENTS):
+            part = raw[start : start + BLOCK_EVENTS]
+            part[:] = self._block(seed, start // BLOCK_EVENTS)[: len(part)]
+        truth = np.full(events, -1, dtype=np.int8)
+        return Events(raw, truth, digest(raw), seed, self.name, self.version)
+
+    def _dtype(self) -> np.dtype[Any]:
+        """Return the narrowest integer type that holds the format."""
+        size = next(size for size in (1, 2, 4, 8) if self.number_format.width <= 8 * size)
+        return np.dtype(f"{'i' if self.number_format.signed else 'u'}{size}")
+
+    def _block(self, seed: int, block: int) -> NDArray[np.integer[Any]]:
+        """Return one block: the low bits of random fields, seen as the format sees them."""
+        dtype = self._dtype()
+        count = BLOCK_EVENTS * self.values
+        words = random_words(seed, block, -(-count * dtype.itemsize // 8))
+        fields = words.view(dtype.newbyteorder("<"))[:count].reshape(BLOCK_EVENTS, self.values)
+        spare = 8 * dtype.itemsize - self.number_format.width
+        # Down from the top of the field: arithmetic for signed types, so the sign is right as well.
+        values: NDArray[np.integer[Any]] = fields.astype(dtype, copy=False) >> dtype.type(spare)
+        return values
