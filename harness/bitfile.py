@@ -1,8 +1,8 @@
 """The container of a Xilinx `.bit` file, read without trusting it and written reproducibly.
 
-Layout, all big-endian: u16 length and that many bytes; u16 1; then fields of a key byte, u16 length and
-NUL-terminated ASCII: `a` design, `b` part, `c` date, `d` time; last `e`, u32 length, and the payload.
-Source: FPGA FAQ 0026, "Tell me about .bit files".
+Layout, all big-endian: u16 length and that many bytes; u16 1; then fields of a key byte, u16 length
+and NUL-terminated ASCII: `a` design, `b` part, `c` date, `d` time; last `e`, u32 length, and the
+payload. Source: FPGA FAQ 0026, "Tell me about .bit files".
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Boards the project knows: part, processing system, and the state their boot software leaves.
 
-The clock registers below are **this project's assumption for the virtual board**: what first-stage boot
-code commonly leaves, not a measurement of one board. A real board's are read from the board itself.
-On the Zynq UltraScale+ boards the IOPLL runs at 1500 MHz, of which 200 MHz is no integer fraction
-(1500 / 7.5): software that only sets divisors ends at 214.3 MHz or 187.5 MHz. The RPLL's 800 MHz gives
-200 MHz. That trap is kept on purpose.
+The clock registers below are **this project's assumption for the virtual board**: what first-stage
+boot code commonly leaves, not a measurement of one board. A real board's are read from the board
+itself. On the Zynq UltraScale+ boards the IOPLL runs at 1500 MHz, of which 200 MHz is no integer
+fraction (1500 / 7.5): software that only sets divisors ends at 214.3 MHz or 187.5 MHz. The RPLL's
+800 MHz gives 200 MHz. That trap is kept on purpose.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ _ZYNQMP_RANGES = (
     *(PsRange(f"AFIFM{i}", 0xFD36_0000 + i * 0x1_0000, 0x1000) for i in range(6)),
     PsRange("AFIFM6", 0xFF9B_0000, 0x1000),
 )
-# PLL control: FBDIV in bits 14:8, DIV2 in bit 16. PLn_REF_CTRL: CLKACT 24, DIVISOR1 21:16, DIVISOR0 13:8.
+# PLL control: FBDIV in bits 14:8, DIV2 in bit 16.
+# PLn_REF_CTRL: CLKACT 24, DIVISOR1 21:16, DIVISOR0 13:8, SRCSEL 2:0.
 _ZYNQMP_RESET = (
     (0xFF5E_0020, 0x0001_5A00),  # IOPLL: 33.3 MHz * 90 / 2 = 1500 MHz
     (0xFF5E_0030, 0x0001_3000),  # RPLL: 33.3 MHz * 48 / 2 = 800 MHz

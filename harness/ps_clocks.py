@@ -1,8 +1,8 @@
-"""The clock a processing system gives its fabric: what the registers say, and what to write to get another.
+"""The clock a processing system gives its fabric: what registers say, and what to write.
 
-Pure functions over a `read(address) -> int` of 32-bit registers, so that the same arithmetic serves the
-virtual board, a board under /dev/mem, and one behind a link. Register layouts: Zynq UltraScale+ registers
-reference (UG1087, CRL_APB and CRF_APB) and Zynq-7000 TRM (UG585, SLCR), as in pynq/ps.py.
+Pure functions over a `read(address) -> int` of 32-bit registers, so that the same arithmetic serves
+the virtual board, a board under /dev/mem, and one behind a link. Register layouts: Zynq UltraScale+
+registers reference (UG1087, CRL_APB and CRF_APB) and Zynq-7000 TRM (UG585, SLCR), as in pynq/ps.py.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ClockPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where a family keeps its fabric clocks; the bits of each field are given by the lowest one."""
+    """Where a family keeps its fabric clocks; fields are given by their lowest bit."""
 
     sources: tuple[ClockSource, ...]
     control: tuple[int, ...]
@@ -126,7 +126,7 @@ def pll_hz(board: Board, source: ClockSource, read: Read) -> Fraction | None:
 
 
 def pl_clock_hz(board: Board, read: Read, index: int = 0) -> Fraction | None:
-    """Return the frequency of a fabric clock, exact, as the registers set it; none if it stands still."""
+    """Return the exact frequency of a fabric clock; none while it stands still."""
     layout = _LAYOUTS[board.family]
     control = read(layout.control[index])
     if layout.active is not None and not control >> layout.active & 1:
@@ -145,8 +145,8 @@ def plan_pl_clock(
 ) -> ClockPlan:
     """Find the PLL and divisors that come nearest to a frequency; PLLs themselves are left alone.
 
-    Among equals the usual PLL and the smaller second divisor win. The DDR memory's PLL is not taken:
-    memory controllers may retune it.
+    Among equals the usual PLL and the smaller second divisor win. The DDR memory's PLL is not
+    taken: memory controllers may retune it.
 
     Args:
         board: Which registers there are.

@@ -1,7 +1,8 @@
 """The register map of `stream_bench`: the one table from which gateware and driver are made.
 
 Offsets are bytes from the base of `stream_bench_0`. Reads have no side effect. 64-bit counters span
-two words, low word first, and are copied together by the `snapshot` bit of CONTROL. A read outside
+two words, low word first, and are copied together by the `snapshot` bit of CONTROL; they lie without gaps,
+so that one block read takes them all. A read outside
 every register and window is answered with SLVERR and `UNMAPPED_WORD`.
 """
 
@@ -129,7 +130,7 @@ REGISTERS: tuple[Register, ...] = (
     Register("GAPS", 0x0B4, "rw", "entries of the gap table in use", reset=1),
     Register("DEADLINE", 0x0B8, "rw", "cycles; a larger total is a miss", reset=0xFFFF_FFFF),
     Register("TRACE_START", 0x0BC, "rw", "number of the first event to trace"),
-    Register("CYCLE_INIT", 0x0C0, "rw", "stamp of the first schedulable cycle", words=2),
+    Register("CYCLE_INIT", 0x0C0, "rw", "stamp of the first schedulable cycle"),
     Register("CYCLE", 0x100, "ro", "clock cycles since configuration, at the snapshot", words=2),
     Register("RUN_CYCLES", 0x108, "ro", "cycles since the first schedulable one", words=2),
     Register("SCHEDULED", 0x110, "ro", "events scheduled", words=2),
@@ -146,21 +147,21 @@ REGISTERS: tuple[Register, ...] = (
     Register("CRC", 0x160, "ro", "CRC-32 (IEEE 802.3) of all output beats"),
     Register("TRACED", 0x164, "ro", "entries in the trace memory"),
     Register("SPIED", 0x168, "ro", "rows in the spy memory"),
-    Register("WAIT_COUNT", 0x180, "ro", "events in the wait histogram", words=2),
-    Register("WAIT_SUM", 0x188, "ro", "sum of wait in cycles", words=2),
-    Register("WAIT_MIN", 0x190, "ro", "least wait in cycles"),
-    Register("WAIT_MAX", 0x194, "ro", "largest wait in cycles"),
-    Register("WAIT_OVERFLOW", 0x198, "ro", "waits beyond the last bin", words=2),
-    Register("SERVICE_COUNT", 0x1A0, "ro", "events in the service histogram", words=2),
-    Register("SERVICE_SUM", 0x1A8, "ro", "sum of service in cycles", words=2),
-    Register("SERVICE_MIN", 0x1B0, "ro", "least service in cycles"),
-    Register("SERVICE_MAX", 0x1B4, "ro", "largest service in cycles"),
-    Register("SERVICE_OVERFLOW", 0x1B8, "ro", "services beyond the last bin", words=2),
-    Register("TOTAL_COUNT", 0x1C0, "ro", "events in the total histogram", words=2),
-    Register("TOTAL_SUM", 0x1C8, "ro", "sum of total in cycles", words=2),
-    Register("TOTAL_MIN", 0x1D0, "ro", "least total in cycles"),
-    Register("TOTAL_MAX", 0x1D4, "ro", "largest total in cycles"),
-    Register("TOTAL_OVERFLOW", 0x1D8, "ro", "totals beyond the last bin", words=2),
+    Register("WAIT_COUNT", 0x16C, "ro", "events in the wait histogram", words=2),
+    Register("WAIT_SUM", 0x174, "ro", "sum of wait in cycles", words=2),
+    Register("WAIT_MIN", 0x17C, "ro", "least wait in cycles"),
+    Register("WAIT_MAX", 0x180, "ro", "largest wait in cycles"),
+    Register("WAIT_OVERFLOW", 0x184, "ro", "waits beyond the last bin", words=2),
+    Register("SERVICE_COUNT", 0x18C, "ro", "events in the service histogram", words=2),
+    Register("SERVICE_SUM", 0x194, "ro", "sum of service in cycles", words=2),
+    Register("SERVICE_MIN", 0x19C, "ro", "least service in cycles"),
+    Register("SERVICE_MAX", 0x1A0, "ro", "largest service in cycles"),
+    Register("SERVICE_OVERFLOW", 0x1A4, "ro", "services beyond the last bin", words=2),
+    Register("TOTAL_COUNT", 0x1AC, "ro", "events in the total histogram", words=2),
+    Register("TOTAL_SUM", 0x1B4, "ro", "sum of total in cycles", words=2),
+    Register("TOTAL_MIN", 0x1BC, "ro", "least total in cycles"),
+    Register("TOTAL_MAX", 0x1C0, "ro", "largest total in cycles"),
+    Register("TOTAL_OVERFLOW", 0x1C4, "ro", "totals beyond the last bin", words=2),
 )
 
 WINDOWS: tuple[Window, ...] = (

@@ -114,7 +114,9 @@ class NumberFormat:
         if overflow == "saturate":
             # float(maximum) may round up to 2**63, which int64 lacks: the ends are integers.
             inside = (lower > self.minimum) & (lower < self.maximum)
-            ends = np.where(lower >= self.maximum, self.maximum, self.minimum)
+            # Spelled int64, since NumPy's own integer has 32 bits on the boards' 32-bit ARM.
+            low, high = np.int64(self.minimum), np.int64(self.maximum)
+            ends = np.where(lower >= self.maximum, high, low)
             return np.where(inside, np.where(inside, lower, 0.0).astype(np.int64), ends)
         if np.isinf(lower).any():
             raise OverlayError("cannot wrap an infinite value")

@@ -105,7 +105,7 @@ class BlockDesign:
 
     @property
     def dma_parameters(self) -> dict[str, str]:
-        """Parameters of the AXI DMA, as its IP names them: direct mode, no realignment, no interrupts."""
+        """Parameters of the AXI DMA, as its IP names them: direct mode, no realignment."""
         mm2s, s2mm = self.overlay.input.width_bits, self.overlay.output.width_bits
         return {
             "c_include_sg": "0",

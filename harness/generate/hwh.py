@@ -1,11 +1,12 @@
 """The hardware description of the emulation image: a `.hwh` as Vivado would write it.
 
-It is modelled on the `.hwh` of designs built with Vivado 2019 to 2022, as far as software reads them:
-modules with parameters, ports, nets, address blocks and memory maps. Two things differ from what
-Vivado would write, both so that stock software can be used on the emulation image:
+It is modelled on the `.hwh` of designs built with Vivado 2019 to 2022, as far as software reads
+them: modules with parameters, ports, nets, address blocks and memory maps. Two things differ from
+what Vivado would write, both so that stock software can be used on the emulation image:
 
 * `stream_bench_0` has its register map, which a module reference does not get from Vivado;
-* a Zynq-7000's processing system carries the `PSU__CRL_APB__PLn_REF_CTRL__ACT_FREQMHZ` parameters of an
+* a Zynq-7000's processing system carries the `PSU__CRL_APB__PLn_REF_CTRL__ACT_FREQMHZ` parameters
+  of an
   UltraScale+ one: pynq 4.0 looks the clock up under these names on any Zynq, and its
   `Overlay.download()` ends in a TypeError where they are missing.
 """

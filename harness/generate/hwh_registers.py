@@ -1,4 +1,4 @@
-"""Register maps as a `.hwh` spells them: of the AXI DMA (PG021, direct mode) and of stream_bench."""
+"""Register maps as a `.hwh` spells them: AXI DMA (PG021, direct mode) and stream_bench."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def dma_registers(size: int) -> ET.Element:
 
 
 def bench_registers(size: int) -> ET.Element:
-    """Return the registers of stream_bench; the high word of a 64-bit one is its own, `<name>_HIGH`."""
+    """Return the registers of stream_bench; a 64-bit one has its high word in `<name>_HIGH`."""
     block, registers = _block("s_axi", size)
     for item in REGISTERS:
         access = _ACCESS[item.access]

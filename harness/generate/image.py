@@ -1,8 +1,8 @@
 """The emulation image: a well-formed `.bit` that a virtual board loads and a real device refuses.
 
-Its payload says in text which overlay it stands for. It holds no synchronisation word in either byte
-order, without which no Xilinx device takes a single configuration packet, and Linux's zynq-fpga driver
-does not even try.
+Its payload says in text which overlay it stands for. It holds no synchronisation word in either
+byte order, without which no Xilinx device takes a single configuration packet, and Linux's
+zynq-fpga driver does not even try.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["BitFile", "emulation_bit", "emulation_facts", "parse_bit", "record"]
 DATE = "2026/01/01"  # fixed, as the time: the same overlay gives the same bytes
 TIME = "00:00:00"
 _NOTE = (
-    "This is no configuration data: a device finds no sync word and refuses it. Only the harness's\n"
-    "virtual board loads it. `overlays/<overlay>/vivado/<board>.tcl` builds the real one.\n"
+    "This is no configuration data: a device finds no sync word and refuses it. Only the virtual\n"
+    "board loads it. `overlays/<overlay>/vivado/<board>.tcl` is there to build the real one.\n"
 )
 
 

@@ -1,4 +1,4 @@
-"""The script that builds the real bitstream: Tcl for Vivado, from the same block design as the `.hwh`."""
+"""The script for the real bitstream: Tcl for Vivado, from the block design of the `.hwh`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _HEAD = """\
 #
 #   vivado -mode batch -source overlays/{name}/vivado/{board}.tcl
 #
-# NOT TESTED: written without access to Vivado, and never run. Expect to adjust versions of IP and the
-# board preset. Address map, clock and DMA settings are those of bitstreams/{name}/{board}.hwh.
+# NOT TESTED: written without access to Vivado, and never run. Expect to adjust versions of IP and
+# the board preset. Address map, clock and DMA are those of bitstreams/{name}/{board}.hwh.
 # Results go to build/vivado/{name}/{board}: {board}.bit, {board}.hwh and their record {board}.toml.
 
 set root [file normalize [file join [file dirname [info script]] .. .. ..]]
@@ -181,8 +181,8 @@ def vivado_script(overlay: Overlay, board: Board) -> str:
 def _sources(overlay: Overlay) -> str:
     package, top = overlay.generated_rtl
     lines = ["foreach file {"]
-    for path in (package, *overlay.written_rtl, top):
-        lines.append(f"  {path.relative_to(overlay.root).as_posix()}")
+    paths = (package, *overlay.written_rtl, top)
+    lines += [f"  {path.relative_to(overlay.root).as_posix()}" for path in paths]
     lines += ["} {", "  add_files -norecurse [file join $root $file]", "}"]
     return "\n".join([*lines, "update_compile_order -fileset sources_1", "", ""])
 

@@ -58,7 +58,7 @@ class Filling:
     @property
     def slots(self) -> NDArray[np.int64]:
         """Numbers of the filled slots, rising; int64 [bunches]."""
-        return np.flatnonzero(self.filled)
+        return np.flatnonzero(self.filled).astype(np.int64)
 
 
 def filling(name: str) -> Filling:

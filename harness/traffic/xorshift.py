@@ -47,7 +47,8 @@ def ticking_cycles(seed: int, threshold: int) -> Iterator[NDArray[np.int64]]:
             np.less(lanes, limit, out=ticks[step])
             _step(lanes)
         lanes = _apply(onward, lanes)
-        yield np.flatnonzero(ticks.T.ravel()) + start
+        # NumPy's indices have 32 bits on the boards' 32-bit ARM; runs are longer.
+        yield np.flatnonzero(ticks.T.ravel()).astype(np.int64) + start
         start += STRETCH_CYCLES
 
 

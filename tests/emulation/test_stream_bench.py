@@ -144,7 +144,7 @@ def test_every_stamp_follows_the_lindley_recursion(
     check_against_theory(samples, schedule, theory)
 
 
-@pytest.mark.parametrize("cycle_init", [2**31 - 50, 2**32 - 1, 2**32 - 5000, 2**63])
+@pytest.mark.parametrize("cycle_init", [2**31 - 50, 2**31 - 1, 2**32 - 1, 2**32 - 5000])
 def test_results_do_not_depend_on_where_the_counter_starts(dial: Dial, cycle_init: int) -> None:
     schedule = ARRIVALS["lhc"]
     samples = dial.play(schedule, 6, 23, 7, cycle_init=cycle_init)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.accelerators import NumberFormat, Overflow, Rounding, pack_fields
@@ -31,6 +31,7 @@ def naive(value: float, number_format: NumberFormat, rounding: Rounding, overflo
     return raw - (1 << number_format.width) if raw > number_format.maximum else raw
 
 
+@settings(deadline=None)
 @given(formats, st.lists(st.floats(-1e12, 1e12), min_size=1), roundings, overflows)
 def test_quantise_agrees_with_rationals(
     number_format: NumberFormat, values: list[float], rounding: Rounding, overflow: Overflow
@@ -40,6 +41,7 @@ def test_quantise_agrees_with_rationals(
     assert got.tolist() == [naive(v, number_format, rounding, overflow) for v in values]
 
 
+@settings(deadline=None)
 @given(formats, st.data())
 def test_quantise_agrees_next_to_every_edge(
     number_format: NumberFormat, data: st.DataObject
@@ -90,6 +92,7 @@ def test_infinities_saturate_and_nothing_else() -> None:
         byte.quantise(np.array([np.nan]))
 
 
+@settings(deadline=None)
 @given(formats.filter(lambda f: f.width <= 53), st.data())
 def test_to_float_inverts_quantise(number_format: NumberFormat, data: st.DataObject) -> None:
     raw = data.draw(st.lists(st.integers(number_format.minimum, number_format.maximum), min_size=1))
@@ -98,6 +101,7 @@ def test_to_float_inverts_quantise(number_format: NumberFormat, data: st.DataObj
     assert Fraction(values[0]) == Fraction(raw[0]) / Fraction(2) ** number_format.fraction
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 63),
     st.booleans(),
@@ -120,6 +124,16 @@ def test_pack_is_one_big_little_endian_integer(
         whole = sum((item & mask) << (index * width) for index, item in enumerate(event))
         assert row.tobytes() == whole.to_bytes(size, "little")
     assert number_format.unpack(packed, values).tolist() == events
+
+
+@pytest.mark.parametrize("width", range(1, 64))
+def test_every_width_crosses_words_at_every_offset(width: int) -> None:
+    number_format = NumberFormat(width, width, signed=False)
+    event = [number_format.maximum - index % 2 for index in range(64)]
+    (row,) = number_format.pack(np.array([event], dtype=np.int64), 64)
+    whole = sum(item << (index * width) for index, item in enumerate(event))
+    assert row.tobytes() == whole.to_bytes(8 * width, "little")
+    assert number_format.unpack(row[None], 64).tolist() == [event]
 
 
 def test_pack_takes_narrow_arrays_and_refuses_what_does_not_fit() -> None:

@@ -82,7 +82,7 @@ def test_identity_copies() -> None:
     assert not np.shares_memory(same, rows)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 40), st.integers(0, 200), st.integers(0, 2**32))
 def test_the_crc_of_a_loop_is_that_of_its_bytes(
     distinct: int, size: int, events: int, seed: int

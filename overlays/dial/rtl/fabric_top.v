@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest 3f57e1e382790b1a026eeaace116183f
+// overlay digest 560d00742b6295507b045f3d2be7e66c
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

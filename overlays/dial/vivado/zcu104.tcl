@@ -1,11 +1,11 @@
 # Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-# overlay digest 3f57e1e382790b1a026eeaace116183f
+# overlay digest 560d00742b6295507b045f3d2be7e66c
 # Builds the bitstream of overlay dial for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/dial/vivado/zcu104.tcl
 #
-# NOT TESTED: written without access to Vivado, and never run. Expect to adjust versions of IP and the
-# board preset. Address map, clock and DMA settings are those of bitstreams/dial/zcu104.hwh.
+# NOT TESTED: written without access to Vivado, and never run. Expect to adjust versions of IP and
+# the board preset. Address map, clock and DMA are those of bitstreams/dial/zcu104.hwh.
 # Results go to build/vivado/dial/zcu104: zcu104.bit, zcu104.hwh and their record zcu104.toml.
 
 set root [file normalize [file join [file dirname [info script]] .. .. ..]]
@@ -135,7 +135,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"dial\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"3f57e1e382790b1a026eeaace116183f\""
+puts $record "digest = \"560d00742b6295507b045f3d2be7e66c\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest f4d9e1ee447cf24da9be96f1b008cbf4
+// overlay digest a52a4292790696e95d282fdaf03e10f9
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

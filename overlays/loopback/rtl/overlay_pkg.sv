@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest f4d9e1ee447cf24da9be96f1b008cbf4
+// overlay digest a52a4292790696e95d282fdaf03e10f9
 
 /// Returns every event unchanged; checks the board, the links and the measuring IP itself.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hf4d9e1ee447cf24da9be96f1b008cbf4;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'ha52a4292790696e95d282fdaf03e10f9;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010000;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;
@@ -100,7 +100,7 @@ package overlay_pkg;
   localparam logic [21:0] REG_DEADLINE = 22'h0000b8;
   /// rw: number of the first event to trace.
   localparam logic [21:0] REG_TRACE_START = 22'h0000bc;
-  /// rw: stamp of the first schedulable cycle, low word first.
+  /// rw: stamp of the first schedulable cycle.
   localparam logic [21:0] REG_CYCLE_INIT = 22'h0000c0;
   /// ro: clock cycles since configuration, at the snapshot, low word first.
   localparam logic [21:0] REG_CYCLE = 22'h000100;
@@ -135,35 +135,35 @@ package overlay_pkg;
   /// ro: rows in the spy memory.
   localparam logic [21:0] REG_SPIED = 22'h000168;
   /// ro: events in the wait histogram, low word first.
-  localparam logic [21:0] REG_WAIT_COUNT = 22'h000180;
+  localparam logic [21:0] REG_WAIT_COUNT = 22'h00016c;
   /// ro: sum of wait in cycles, low word first.
-  localparam logic [21:0] REG_WAIT_SUM = 22'h000188;
+  localparam logic [21:0] REG_WAIT_SUM = 22'h000174;
   /// ro: least wait in cycles.
-  localparam logic [21:0] REG_WAIT_MIN = 22'h000190;
+  localparam logic [21:0] REG_WAIT_MIN = 22'h00017c;
   /// ro: largest wait in cycles.
-  localparam logic [21:0] REG_WAIT_MAX = 22'h000194;
+  localparam logic [21:0] REG_WAIT_MAX = 22'h000180;
   /// ro: waits beyond the last bin, low word first.
-  localparam logic [21:0] REG_WAIT_OVERFLOW = 22'h000198;
+  localparam logic [21:0] REG_WAIT_OVERFLOW = 22'h000184;
   /// ro: events in the service histogram, low word first.
-  localparam logic [21:0] REG_SERVICE_COUNT = 22'h0001a0;
+  localparam logic [21:0] REG_SERVICE_COUNT = 22'h00018c;
   /// ro: sum of service in cycles, low word first.
-  localparam logic [21:0] REG_SERVICE_SUM = 22'h0001a8;
+  localparam logic [21:0] REG_SERVICE_SUM = 22'h000194;
   /// ro: least service in cycles.
-  localparam logic [21:0] REG_SERVICE_MIN = 22'h0001b0;
+  localparam logic [21:0] REG_SERVICE_MIN = 22'h00019c;
   /// ro: largest service in cycles.
-  localparam logic [21:0] REG_SERVICE_MAX = 22'h0001b4;
+  localparam logic [21:0] REG_SERVICE_MAX = 22'h0001a0;
   /// ro: services beyond the last bin, low word first.
-  localparam logic [21:0] REG_SERVICE_OVERFLOW = 22'h0001b8;
+  localparam logic [21:0] REG_SERVICE_OVERFLOW = 22'h0001a4;
   /// ro: events in the total histogram, low word first.
-  localparam logic [21:0] REG_TOTAL_COUNT = 22'h0001c0;
+  localparam logic [21:0] REG_TOTAL_COUNT = 22'h0001ac;
   /// ro: sum of total in cycles, low word first.
-  localparam logic [21:0] REG_TOTAL_SUM = 22'h0001c8;
+  localparam logic [21:0] REG_TOTAL_SUM = 22'h0001b4;
   /// ro: least total in cycles.
-  localparam logic [21:0] REG_TOTAL_MIN = 22'h0001d0;
+  localparam logic [21:0] REG_TOTAL_MIN = 22'h0001bc;
   /// ro: largest total in cycles.
-  localparam logic [21:0] REG_TOTAL_MAX = 22'h0001d4;
+  localparam logic [21:0] REG_TOTAL_MAX = 22'h0001c0;
   /// ro: totals beyond the last bin, low word first.
-  localparam logic [21:0] REG_TOTAL_OVERFLOW = 22'h0001d8;
+  localparam logic [21:0] REG_TOTAL_OVERFLOW = 22'h0001c4;
 
   /// Byte offsets of the memory windows.
   /// rw, 0x10000 bytes: the accelerator's own registers.

@@ -1,11 +1,11 @@
 # Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-# overlay digest f4d9e1ee447cf24da9be96f1b008cbf4
+# overlay digest a52a4292790696e95d282fdaf03e10f9
 # Builds the bitstream of overlay loopback for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/loopback/vivado/zcu104.tcl
 #
-# NOT TESTED: written without access to Vivado, and never run. Expect to adjust versions of IP and the
-# board preset. Address map, clock and DMA settings are those of bitstreams/loopback/zcu104.hwh.
+# NOT TESTED: written without access to Vivado, and never run. Expect to adjust versions of IP and
+# the board preset. Address map, clock and DMA are those of bitstreams/loopback/zcu104.hwh.
 # Results go to build/vivado/loopback/zcu104: zcu104.bit, zcu104.hwh and their record zcu104.toml.
 
 set root [file normalize [file join [file dirname [info script]] .. .. ..]]
@@ -135,7 +135,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"loopback\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"f4d9e1ee447cf24da9be96f1b008cbf4\""
+puts $record "digest = \"a52a4292790696e95d282fdaf03e10f9\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -52,7 +52,7 @@ package bench_pkg;
     logic [31:0] gaps;
     logic [31:0] deadline;
     logic [31:0] trace_start;
-    logic [63:0] cycle_init;
+    logic [31:0] cycle_init;
   } config_t;
 
   /// Memories behind the register port.

@@ -176,8 +176,7 @@ module bench_regs
             REG_GAPS:              rdata = config_q.gaps;
             REG_DEADLINE:          rdata = config_q.deadline;
             REG_TRACE_START:       rdata = config_q.trace_start;
-            REG_CYCLE_INIT:        rdata = 32'(config_q.cycle_init);
-            REG_CYCLE_INIT + 4:    rdata = 32'(config_q.cycle_init >> 32);
+            REG_CYCLE_INIT:        rdata = config_q.cycle_init;
             default:               known = 1'b0;
           endcase
         end
@@ -240,8 +239,7 @@ module bench_regs
           REG_GAPS:              config_q.gaps <= req_wdata_i;
           REG_DEADLINE:          config_q.deadline <= req_wdata_i;
           REG_TRACE_START:       config_q.trace_start <= req_wdata_i;
-          REG_CYCLE_INIT:        config_q.cycle_init[31:0] <= req_wdata_i;
-          REG_CYCLE_INIT + 4:    config_q.cycle_init[63:32] <= req_wdata_i;
+          REG_CYCLE_INIT:        config_q.cycle_init <= req_wdata_i;
           default: ;
         endcase
       end

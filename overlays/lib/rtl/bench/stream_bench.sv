@@ -145,7 +145,7 @@ module stream_bench
     end else begin
       cycle_q <= cycle_q + 1'b1;
       // The first active cycle of the schedule announces the cycle stamped `cycle_init`.
-      if (start || (running_q && !schedule_active)) stamp_q <= conf.cycle_init[31:0] - 1'b1;
+      if (start || (running_q && !schedule_active)) stamp_q <= conf.cycle_init - 1'b1;
       else stamp_q <= stamp_q + 1'b1;
       if (abort) begin
         running_q <= 1'b0;
