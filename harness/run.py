@@ -25,7 +25,7 @@ from harness.measure.evidence import Evidence
 from harness.measure.verdict import Verdict, interrupted, judge
 from harness.overlay import Overlay, find_overlay, project_root
 from harness.report import facts, store
-from harness.report.result import RunRecord
+from harness.report.result import RunRecord, build
 from harness.targets import open_target
 from harness.tomlfile import near
 from harness.traffic import Events, Schedule, open_source
@@ -112,7 +112,7 @@ def run(request: Request, progress: Progress) -> Outcome:
     # runs otherwise makes the run invalid.
     schedule = make_schedule(benchmark, overlay, clock_hz)
     deadline = _deadline_cycles(benchmark, clock_hz)
-    store.prepare(request.out)
+    out_dir = store.prepare(request.out)
     started = facts.begin()
 
     progress.stage("making events and golden outputs")
@@ -153,7 +153,7 @@ def run(request: Request, progress: Progress) -> Outcome:
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
     )
-    folder = store.write(request.out, record)
+    folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
 
 

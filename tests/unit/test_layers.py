@@ -14,21 +14,24 @@ HARNESS = Path(__file__).parents[2] / "harness"
 # A module may import from its own layer's package and from layers further down.
 LAYERS = [
     {"cli", "__main__"},
-    {"run", "generate"},
+    {"run", "generate", "catalogue"},
     {"report"},
     {"measure"},
     {"session"},
     {"fabric"},
     {"targets"},
     {"emulation"},
-    {"traffic"},
-    {"accelerators", "overlay", "inventory", "benchmark", "registers"},
+    {"benchmark"},
+    {"overlay", "traffic"},
+    {"bitfile", "ps_clocks"},
+    {"accelerators", "inventory", "overlay_files", "tomlfile"},
+    {"quantity"},
+    {"registers"},
     {"errors"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 FENCED = {"pynq", "pynqmetadata", "pynqutils", "serial", "grpc", "ctypes"}
 OPENS_THE_FENCE = {"targets", "emulation"}
-# Data types that every layer above the fabric speaks of.
 MODULES = sorted(HARNESS.rglob("*.py"))
 
 
