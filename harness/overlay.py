@@ -150,6 +150,12 @@ class Overlay:
         return None if model is None else inside(self.folder, model, self.root)
 
     @property
+    def weights_source(self) -> str | None:
+        """The source generated from the model, below the overlay's folder; none without a model."""
+        model = self.accelerator.model
+        return None if model is None else f"rtl/{self.accelerator.module}_weights_pkg.sv"
+
+    @property
     def generated_rtl(self) -> tuple[Path, Path]:
         """The generated register package and top. They carry the digest, so they are not in it."""
         return self.folder / "rtl" / "overlay_pkg.sv", self.folder / "rtl" / "fabric_top.v"
@@ -293,7 +299,9 @@ def parse_overlay(path: Path, root: Path) -> Overlay:
     ):
         base = root / OVERLAYS / "lib" / "rtl" if key == "library" else overlay.folder
         for item in files:
-            inside(base, item, root, where=f"{where}: accelerator.{key}")
+            # The weights are generated from the model, so they may be missing before that.
+            if item != overlay.weights_source:
+                inside(base, item, root, where=f"{where}: accelerator.{key}")
     return overlay
 
 

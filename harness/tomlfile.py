@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import cattrs
@@ -152,6 +152,7 @@ def _value(text: str, where: str, error: type[InputError]) -> Any:
     return content["value"]
 
 
+@cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind, label in ((int, "a whole number"), (str, "a string"), (bool, "true or false")):

@@ -13,19 +13,23 @@ only after the harness has found it harmless.
 from __future__ import annotations
 
 import itertools
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pynq.buffer import PynqBuffer
-from pynq.pl_server.device import Device
-from pynq.pl_server.embedded_device import EmbeddedDevice, RuntimeMetadataParser
-from pynq.ps import Clocks
-from pynqmetadata.frontends import Metadata
 
 from harness.bitfile import MAX_BYTES
 from harness.emulation.hwh import parse_hwh, read_hwh
 from harness.errors import ImageError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # pynq warns that this host's processor is none of a board's
+    from pynq.buffer import PynqBuffer
+    from pynq.pl_server.device import Device
+    from pynq.pl_server.embedded_device import EmbeddedDevice, RuntimeMetadataParser
+    from pynq.ps import Clocks
+    from pynqmetadata.frontends import Metadata
 
 if TYPE_CHECKING:
     from harness.emulation.board import VirtualBoard

@@ -72,7 +72,7 @@ def _weights(overlay: Overlay) -> dict[Path, bytes]:
     from harness.accelerators import load_model  # noqa: PLC0415
     from harness.generate.network import weights_package  # noqa: PLC0415
 
-    path = overlay.folder / "rtl" / f"{overlay.accelerator.module}_weights_pkg.sv"
+    path = overlay.folder / str(overlay.weights_source)
     return {path: weights_package(load_model(overlay.model_path)).encode()}
 
 

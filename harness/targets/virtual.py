@@ -9,7 +9,7 @@ from harness.emulation.board import VirtualBoard
 from harness.emulation.build import Recipe, build
 from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
-from harness.errors import ImageError
+from harness.errors import ImageError, OverlayError
 from harness.overlay import find_overlay, list_overlays
 from harness.targets.pynq import PynqTarget
 
@@ -74,8 +74,12 @@ class VirtualTarget(PynqTarget):
     def _fabric(self, digest: str) -> Fabric:
         """Make the fabric that an emulation image names by its overlay's digest."""
         for name in list_overlays():
-            overlay = find_overlay(name)
-            if overlay.digest == digest:
+            try:
+                overlay = find_overlay(name)
+                found = overlay.digest
+            except OverlayError:
+                continue  # someone's work in progress is no reason not to run another overlay
+            if found == digest:
                 library = build_fabric(overlay, self._progress)
                 return Fabric(
                     library,

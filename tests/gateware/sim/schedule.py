@@ -102,7 +102,7 @@ async def long_gap(dut: Any, expected: list[int]) -> None:
     dut.start_i.value = 1
     await cycles(dut, 1)
     dut.start_i.value = 0
-    await cycles(dut, 2 + expected[1])
+    await cycles(dut, 1 + expected[1])
     assert (number(dut.fire_o), number(dut.number_o)) == (0, 1)
     for position in range(expected[1], expected[2] + 2):
         await cycles(dut, 1)

@@ -23,7 +23,7 @@ async def begin(dut: Any) -> None:
     """
     for handle in dut:
         name = handle._name
-        if name.endswith("_i") and name != "clk_i":
+        if name.endswith(("_i", "_ni")) and name != "clk_i":
             handle.value = 0
         elif name.startswith(("s_axi", "m_axi")) and name.endswith((*_BUS_INPUTS, "dma_tready")):
             if not name.startswith("s_axis_dma_tready"):
