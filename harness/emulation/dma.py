@@ -93,15 +93,19 @@ class _Channel:
 
     def set_control(self, value: int) -> None:
         kept = self.control & _THRESHOLD
-        self.control = (value & _CONTROL_WRITABLE) | Control.RESERVED
+        self.control = int((value & _CONTROL_WRITABLE) | Control.RESERVED)
         if not value & _THRESHOLD:  # PG021: writing zero to the threshold has no effect
             self.control |= kept
         if not value & Control.RUN:
             self.stop_if_done()
         elif self.status & _ERRORS:
-            self.control &= ~Control.RUN  # only a reset clears an error
+            self._clear_run()  # only a reset clears an error
         else:
             self.status &= ~Status.HALTED
+
+    def _clear_run(self) -> None:
+        # As an integer: the complement of a flag has only the flags that are defined.
+        self.control &= ~int(Control.RUN)
 
     def stop_if_done(self) -> None:
         """Halt unless a transfer is under way: that one is finished first."""
@@ -119,7 +123,7 @@ class _Channel:
 
     def fail(self, error: Status) -> None:
         self.busy = False
-        self.control &= ~Control.RUN
+        self._clear_run()
         self.status = (self.status | error | Status.HALTED | Status.ERROR) & ~Status.IDLE
 
 

@@ -72,7 +72,7 @@ def finite_queue(
     accelerator's input or waits.
 
     The part of the schedule before the first drop is one NumPy expression. From there on it is a
-    plain loop, about 0.3 us an event: 0.3 s for a million events.
+    plain loop, about 0.5 us an event: half a second for a million.
 
     Args:
         due: int64, shape (n,): scheduled cycles, never decreasing.

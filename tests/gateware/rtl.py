@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree  # noqa: S405  # the file is our own simulator's
@@ -27,10 +26,14 @@ BUILD_TIMEOUT_S = 300
 RUN_TIMEOUT_S = 250
 SHIM = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
 FLAGS = (
-    "--cc", "--exe", "--build", "-j", "2", "--vpi", "--public-flat-rw", "--prefix", "Vtop",
-    "--assert", "-Wall", "--x-initial", "unique", "--x-assign", "unique", "--timescale", "1ns/1ps",
-    "-CFLAGS", "-O1", "-o", "simulation",
+    "--cc", "--vpi", "--public-flat-rw", "--prefix", "Vtop", "--assert", "-Wall",
+    "--x-initial", "unique", "--x-assign", "unique", "--timescale", "1ns/1ps",
 )  # fmt: skip
+COMPILER_FLAGS = (
+    "-O1", "-std=gnu++17", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0",
+    "-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0",
+)  # fmt: skip
+RUNTIME = ("verilated_vpi", "verilated", "verilated_dpi", "verilated_threads")
 # Registers start from random bits: whatever relies on their value at power-up shows up.
 RANDOM_RESET = "+verilator+rand+reset+2"
 
@@ -53,7 +56,9 @@ class Design:
 
     def key(self) -> str:
         """Return the digest of everything the simulation is made of."""
-        digest = hashlib.sha256(repr((self.top, FLAGS, sorted(self.parameters.items()))).encode())
+        digest = hashlib.sha256(repr(
+            (self.top, FLAGS, COMPILER_FLAGS, sorted(self.parameters.items()))
+        ).encode())
         for name in ("verilator", "cocotb"):
             digest.update(metadata.version(name).encode())
         for name, text in sorted(self.texts.items()):
@@ -109,29 +114,75 @@ def verilate(design: Design, flags: Sequence[str], folder: Path) -> subprocess.C
     )
 
 
-@lru_cache
-def _libraries() -> Path:
-    return Path(cocotb_tools.config.libs_dir)
-
-
 def build(design: Design) -> Path:
     """Return the simulation of a design, built unless the cache has it."""
+    return _made(f"{design.top}-{design.key()}", lambda work: _compile(design, work)) / "simulation"
+
+
+def _made(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder of this name in the cache, made elsewhere and renamed into place."""
     home = cache_root() / "gateware-tests"
     home.mkdir(parents=True, exist_ok=True)
-    final = home / design.key()
-    with _locked(home / f"{final.name}.lock"):
+    final = home / name
+    with _locked(home / f"{name}.lock"):
         if not final.exists():
-            work = Path(tempfile.mkdtemp(prefix=f"{final.name}.tmp", dir=home))
-            link = f"-Wl,-rpath,{_libraries()} -L{_libraries()} -lcocotbvpi_verilator"
-            flags = [*FLAGS, "-LDFLAGS", link, "-Mdir", str(work / "made"), str(SHIM)]
-            done = verilate(design, flags, work)
-            if done.returncode:
-                shutil.rmtree(work)
-            assert done.returncode == 0, done.stdout
-            shutil.copy(work / "made" / "simulation", work / "simulation")
-            shutil.rmtree(work / "made")
-            work.rename(final)
-    return final / "simulation"
+            with tempfile.TemporaryDirectory(prefix=f"{name}.tmp", dir=home) as work:
+                (Path(work) / "done").mkdir()
+                make(Path(work))
+                (Path(work) / "done").rename(final)
+    return final
+
+
+def _compile(design: Design, work: Path) -> None:
+    """Verilate, and compile in one unit: most of the time goes into reading the same headers."""
+    generated = work / "generated"
+    done = verilate(design, [*FLAGS, "-Mdir", str(generated)], work)
+    assert done.returncode == 0, done.stdout
+    unit = work / "unit.cpp"
+    parts = [*sorted(generated.glob("*.cpp")), SHIM]
+    unit.write_text("".join(f'#include "{part}"\n' for part in parts))
+    libraries = cocotb_tools.config.libs_dir
+    _gcc(
+        *COMPILER_FLAGS, *_includes(), f"-I{generated}", str(unit),
+        *(str(_runtime() / f"{name}.o") for name in RUNTIME),
+        f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
+        "-o", str(work / "done" / "simulation"),
+    )  # fmt: skip
+
+
+def _runtime() -> Path:
+    """Return the folder with Verilator's own objects, the same for every design."""
+    include = verilator()[1] / "include"
+
+    def make(work: Path) -> None:
+        running = []
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for name in RUNTIME:
+                source, target = include / f"{name}.cpp", work / "done" / f"{name}.o"
+                arguments = ("-c", str(source), "-o", str(target))
+                running.append(pool.submit(_gcc, *COMPILER_FLAGS, *_includes(), *arguments))
+        for compilation in running:
+            compilation.result()
+
+    flags = hashlib.sha256(" ".join(COMPILER_FLAGS).encode()).hexdigest()[:16]
+    return _made(f"runtime-{verilator()[2]}-{flags}", make)
+
+
+def _includes() -> tuple[str, str]:
+    include = verilator()[1] / "include"
+    return f"-I{include}", f"-I{include / 'vltstd'}"
+
+
+def _gcc(*arguments: str) -> None:
+    done = subprocess.run(
+        ["g++", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def simulate(
@@ -162,7 +213,7 @@ def simulate(
         cwd=folder,
         env={
             **os.environ,
-            "PATH": os.pathsep.join((os.environ["PATH"], str(_libraries()))),
+            "PATH": os.pathsep.join((os.environ["PATH"], str(cocotb_tools.config.libs_dir))),
             "PYTHONPATH": os.pathsep.join((str(ROOT), *filter(None, sys.path))),
             "PYGPI_PYTHON_BIN": sys.executable,
             "GPI_USERS": f"{libpython};{cocotb_tools.config.pygpi_entry_point()}",

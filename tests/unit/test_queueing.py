@@ -73,9 +73,7 @@ def test_periodic_overload(period: int) -> None:
             if first is None:
                 assert ii <= period
                 continue
-            assert first == min(
-                n for n in range(600) if n - min(n, n * period // ii) >= places
-            )
+            assert first == min(n for n in range(600) if n - min(n, n * period // ii) >= places)
             # No kept event waits for more than K intervals.
             kept = ~found.dropped
             assert (found.done - due)[kept].max() <= places * ii + 3
