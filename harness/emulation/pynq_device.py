@@ -13,6 +13,7 @@ only after the harness has found it harmless.
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import numpy as np
 
 from harness.bitfile import MAX_BYTES
 from harness.emulation.hwh import parse_hwh, read_hwh
-from harness.errors import ImageError
+from harness.errors import ImageError, InputError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pynq warns that this host's processor is none of a board's
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from harness.emulation.board import VirtualBoard
     from harness.emulation.memory import Block
 
-__all__ = ["VirtualBuffer", "VirtualDevice"]
+__all__ = ["Metadata", "RuntimeMetadataParser", "VirtualBuffer", "VirtualDevice"]
 
 _numbers = itertools.count()
 
@@ -96,14 +97,21 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq is not typed
             options: `cacheable` is recorded; the virtual board has no caches.
 
         Raises:
+            InputError: The shape is negative, or the elements are Python objects.
             BoardError: There is not enough memory in one piece.
         """
         kind = np.dtype(dtype)
-        size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+        if kind.hasobject:
+            raise InputError("device memory holds numbers", where="allocate", why=f"got {kind}")
+        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+        # NumPy itself accepts a negative length here, and reads out of bounds.
+        if any(length < 0 for length in lengths):
+            raise InputError("a negative length", where="allocate", why=f"got {shape}")
+        size = math.prod(int(length) for length in lengths) * kind.itemsize
         block = self.board.memory.allocate(size)
         try:
             buffer = VirtualBuffer(
-                shape,
+                lengths,
                 kind,
                 buffer=self.board.memory.view(block),
                 device=self,

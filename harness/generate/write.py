@@ -70,10 +70,24 @@ def _weights(overlay: Overlay) -> dict[Path, bytes]:
         return {}
     # Only these overlays need the model's reader.
     from harness.accelerators import load_model  # noqa: PLC0415
+
+    model = load_model(overlay.model_path)
+    first, last = model.layers[0], model.layers[-1]
+    for key, stream, values, number_format in (
+        ("input", overlay.input, first.inputs, model.input_format),
+        ("output", overlay.output, last.outputs, last.output_format),
+    ):
+        if (stream.values, stream.format) != (values, number_format):
+            raise OverlayError(
+                f"is {stream.values} x {stream.format}, unlike the model's",
+                where=f"{overlay.manifest_path}: {key}",
+                why=f"that is {values} x {number_format}",
+                hint="make the manifest agree with model.json",
+            )
     from harness.generate.network import weights_package  # noqa: PLC0415
 
     path = overlay.folder / str(overlay.weights_source)
-    return {path: weights_package(load_model(overlay.model_path)).encode()}
+    return {path: weights_package(model).encode()}
 
 
 def _settle(files: dict[Path, bytes], check: bool) -> list[Path]:

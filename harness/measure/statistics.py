@@ -24,6 +24,7 @@ P50 = Fraction(1, 2)
 P99 = Fraction(99, 100)
 P999 = Fraction(999, 1000)
 ALPHA = 0.05
+IN_OVERFLOW = "in the overflow bin"
 _SMALL = 1024
 
 
@@ -97,7 +98,7 @@ def percentile(histogram: LatencyHistogram, q: Fraction, alpha: float = ALPHA) -
     value = value_at_rank(histogram, rank(histogram.count, q))
     if value is None:
         bins = histogram.counts.size
-        return Estimate(None, f"in the overflow bin: {bins} cycles or more")
+        return Estimate(None, f"{IN_OVERFLOW}: {bins} cycles or more")
     return Estimate(Fraction(value))
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.measure.evidence import Effect, Evidence, Reason
-from harness.measure.statistics import P50, P99, P999, Estimate, percentile
+from harness.measure.statistics import IN_OVERFLOW, P50, P99, P999, Estimate, percentile
 from harness.measure.validity import doubts
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["pass", "fail", "invalid", "interrupted"]
 
+_MORE_BINS: Final = "lower the load, or give the overlay more histogram_bins"
 QUANTILES: Final[Mapping[str, Fraction]] = {"p50": P50, "p99": P99, "p999": P999}
 
 
@@ -150,7 +151,7 @@ def _latency(name: str, limit: Span, found: Estimate, evidence: Evidence) -> Ite
             "invalid",
             f"{name} cannot be stated, so it cannot be required",
             found.reason,
-            "raise run.events, or the histogram_bins of the overlay if they overflow",
+            _MORE_BINS if found.reason.startswith(IN_OVERFLOW) else "raise run.events",
         )
         return
     clock_hz = Fraction(evidence.clock.measured_hz)

@@ -111,6 +111,7 @@ def _panel(panel: Any, kind: Kind, histogram: LatencyHistogram | None, result: R
             baseline=_FLOOR,
             fill=True,
             color=_COLOURS[kind],
+            linewidth=0.7,  # a single bin stays visible on a wide scale
             zorder=2,
         )
     else:
@@ -202,7 +203,7 @@ def _limits(result: Result, histograms: Mapping[Kind, LatencyHistogram]) -> tupl
     filled = [np.flatnonzero(histogram.counts) for histogram in histograms.values()]
     last = max((int(bins[-1]) for bins in filled if bins.size), default=1)
     deadline = result["deadline"]["cycles"]
-    if deadline is not None and deadline < 4 * last:
+    if deadline is not None and deadline < 3 * last:
         last = max(last, deadline)
     per_cycle = _ns_per_cycle(result)
     return -0.02 * (last + 1) * per_cycle, 1.04 * (last + 1) * per_cycle

@@ -17,6 +17,7 @@ from harness.report.schema import (
     Latencies,
     Latency,
     Output,
+    ReasonItem,
     Result,
     TimeBase,
     Value,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.fabric.samples import Counters, LatencyHistogram, Samples
-    from harness.measure.evidence import Evidence
+    from harness.measure.evidence import Evidence, Reason
     from harness.measure.verdict import Verdict
 
 _NOT_READ: Final = Estimate(None, "the fabric was not read")
@@ -43,7 +44,7 @@ class RunRecord:
         target: How the fabric was reached, as the user wrote it, and which board it is.
         overlay_name: Name of the overlay.
         overlay_digest: Its digest, as the fabric told it.
-        distinct: Different events that were played.
+        distinct: Different events in the event memory; a shorter run does not play them all.
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
     """
@@ -66,15 +67,7 @@ def build(record: RunRecord) -> Result:
     return {
         "schema": SCHEMA,
         "verdict": record.verdict.outcome,
-        "reasons": [
-            {
-                "effect": reason.effect,
-                "what": reason.what,
-                "evidence": reason.evidence,
-                "recommendation": reason.recommendation,
-            }
-            for reason in record.verdict.reasons
-        ],
+        "reasons": [_reason(reason) for reason in record.verdict.reasons],
         "time_base": record.time_base,
         "target": record.target,
         "overlay": {"name": record.overlay_name, "digest": record.overlay_digest},
@@ -85,7 +78,7 @@ def build(record: RunRecord) -> Result:
             "set_hz": _number(clock.set_hz),
             "measured_hz": _number(clock.measured_hz),
         },
-        "events": _events(counters, record.distinct),
+        "events": _events(counters, min(record.distinct, evidence.benchmark.run.events)),
         "rate": {
             "target_hz": _number(evidence.target_hz),
             "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
@@ -103,6 +96,15 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "facts": dict(record.facts),
+    }
+
+
+def _reason(reason: Reason) -> ReasonItem:
+    return {
+        "effect": reason.effect,
+        "what": reason.what,
+        "evidence": reason.evidence,
+        "recommendation": reason.recommendation,
     }
 
 

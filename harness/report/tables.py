@@ -97,17 +97,18 @@ def _histogram(kind: Kind, columns: Columns, extent: dict[str, Any]) -> LatencyH
 
 
 def _encode(columns: Columns, note: str) -> tuple[str, bytes]:
-    buffer = io.BytesIO()
     try:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
+        buffer = io.BytesIO()
         extent = np.frombuffer(note.encode(), dtype=np.uint8)
         np.savez_compressed(buffer, **columns, **{_EXTENT: extent})
         return NPZ, buffer.getvalue()
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    parquet.write_table(table.replace_schema_metadata({_METADATA: note.encode()}), buffer)
-    return PARQUET, buffer.getvalue()
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table.replace_schema_metadata({_METADATA: note.encode()}), sink)
+    return PARQUET, sink.getvalue().to_pybytes()
 
 
 def _decode(form: str, content: bytes, where: str) -> tuple[Columns, str]:
@@ -123,7 +124,10 @@ def _decode(form: str, content: bytes, where: str) -> tuple[Columns, str]:
             hint="pip install 'fpga-harness[host]'",
         ) from cause
     try:
-        table = parquet.read_table(pa.BufferReader(content))
+        # Not read_table: its workers may outlive the call, and one that gives `content` back while
+        # Python exits aborts the process.
+        with parquet.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
+            table = file.read(use_threads=False)
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         return columns, (table.schema.metadata or {})[_METADATA].decode()
     except (pa.ArrowException, OSError, KeyError, ValueError) as cause:

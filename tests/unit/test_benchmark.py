@@ -114,7 +114,7 @@ def test_defaults_are_the_documented_ones(path: Path) -> None:
         ("run.deadline=1.5 cycles", "run.deadline", "whole"),
         ("run.deadline=0 ns", "run.deadline", "range"),
         ("run.deadline=1 MHz", "run.deadline", "unit"),
-        ("run.clock=20 MHz", "arrival.rate", "more than one event"),
+        ("run.clock=40 MHz", "arrival.rate", "more than one event"),
         ("traffic.distinct=0", "traffic.distinct", "1 to"),
         ("traffic.source=../x", "traffic.source", "name"),
         ("traffic=4", "traffic", "table"),
@@ -149,6 +149,11 @@ def test_what_is_wrong_is_named(path: Path, assignment: str, key: str, word: str
 def test_a_missing_key_is_named(path: Path) -> None:
     path.write_text(TEXT.replace("events = 1_000_000\n", ""))
     assert refusal(path).startswith(f"{path}: run.events: is missing")
+
+
+def test_a_misspelt_key_is_not_called_missing(path: Path) -> None:
+    path.write_text(TEXT.replace("events = ", "evnts = "))
+    assert refusal(path) == f"{path}: run.evnts: is not a known key; did you mean 'events'?"
 
 
 def test_an_arrival_process_names_what_it_needs(path: Path) -> None:
@@ -303,6 +308,11 @@ def is_refused(parse: Callable[[object], object], value: object) -> bool:
         assert str(error)
         return True
     return False
+
+
+@pytest.mark.parametrize(("unit", "power"), [("s", 0), ("ms", -3), ("us", -6), ("ns", -9)])
+def test_times_are_exact(unit: str, power: int) -> None:
+    assert parse_span(f"1.1 {unit}") == Span(Fraction(11, 10) * Fraction(10) ** power, "s")
 
 
 def test_a_deadline_is_rounded_down() -> None:

@@ -25,7 +25,9 @@ REAL = BitFile(
     (("UserID", "0XFFFFFFFF"), ("Version", "2024.1")),
 )
 GOOD = build_bit(REAL)
-TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=";="), min_size=1)
+TEXT = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=";="), min_size=1
+)
 
 
 def header_bytes(bit: bytes) -> int:
@@ -35,7 +37,9 @@ def header_bytes(bit: bytes) -> int:
 def test_the_layout_is_the_published_one() -> None:
     design = b"top;UserID=0XFFFFFFFF;Version=2024.1\0"
     expected = bytes.fromhex("0009 0ff00ff00ff00ff000 0001 61") + len(design).to_bytes(2, "big")
-    assert GOOD.startswith(expected + design + b"b\x00\x15xczu7ev-ffvc1156-2-e\0c\x00\x0b2025/01/31\0")
+    assert GOOD.startswith(
+        expected + design + b"b\x00\x15xczu7ev-ffvc1156-2-e\0c\x00\x0b2025/01/31\0"
+    )
     assert GOOD.endswith(b"d\x00\x0912:34:56\0e\x00\x00\x00\x40" + REAL.payload)
 
 
@@ -140,8 +144,9 @@ def test_an_emulation_image_with_a_sync_word_is_none() -> None:
 
 
 def test_pynqs_own_parser_agrees() -> None:
-    import harness.emulation.pynq_device  # noqa: F401 (imports pynq without its warnings)
     from pynq.pl_server.embedded_device import bit2bin, parse_bit_header
+
+    import harness.emulation.pynq_device  # noqa: F401 (imports pynq without its warnings)
 
     found = parse_bit_header(GOOD)
     assert (found["design"], found["part"], found["data"]) == ("top", REAL.part, REAL.payload)

@@ -1,7 +1,8 @@
-"""What is generated is current, reproducible, and agrees with the manifest and with other readers."""
+"""What is generated is current, reproducible, and agrees with the manifest and other readers."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.errors import StorageError
+from harness.errors import OverlayError, StorageError
 from harness.generate.block_design import block_design
 from harness.generate.hwh import hwh
 from harness.generate.registers import package
@@ -189,7 +190,9 @@ def test_every_net_has_one_driver_and_is_told_from_both_ends(board: str) -> None
         for far in port.iter("CONNECTION"):
             other = ends[far.attrib["INSTANCE"], far.attrib["PORT"]]
             assert other.attrib["SIGNAME"] == port.attrib["SIGNAME"]
-            assert near in {(x.attrib["INSTANCE"], x.attrib["PORT"]) for x in other.iter("CONNECTION")}
+            assert near in {
+                (x.attrib["INSTANCE"], x.attrib["PORT"]) for x in other.iter("CONNECTION")
+            }
     assert {directions.count("O") for directions in nets.values()} == {1}
     clocks = [ends[end] for end in ends if ends[end].attrib["SIGIS"] == "clk"]
     assert len({port.attrib["SIGNAME"] for port in clocks}) == 1
@@ -200,8 +203,9 @@ def test_every_net_has_one_driver_and_is_told_from_both_ends(board: str) -> None
 
 @pytest.mark.parametrize("board", BOARD_NAMES)
 def test_the_older_parser_of_pynq_reads_our_hwh(board: str) -> None:
-    import harness.emulation.pynq_device  # noqa: F401 (imports pynq without its warnings)
     from pynq.pl_server import hwh_parser
+
+    import harness.emulation.pynq_device  # noqa: F401 (imports pynq without its warnings)
 
     zynq = BOARDS[board].family == "processing_system7"
     kind = hwh_parser._HWHZynq if zynq else hwh_parser._HWHUltrascale
@@ -227,3 +231,30 @@ def test_the_vivado_script_builds_the_same_design(board: str) -> None:
     assert f'digest = \\"{overlay.digest}\\"' in text
     for opening, closing in ("{}", "[]"):
         assert text.count(opening) == text.count(closing)
+
+
+def test_a_manifest_unlike_its_model_is_refused(root: Path) -> None:
+    layer = {
+        "kind": "dense",
+        "inputs": 4,
+        "outputs": 4,
+        "weight_format": {"width": 2, "integer": 2, "signed": True},
+        "weights": [[0] * 4] * 4,
+        "bias": [0] * 4,
+        "shift": 0,
+        "rounding": "floor",
+        "overflow": "saturate",
+        "activation": "none",
+        "output_format": {"width": 15, "integer": 15, "signed": True},
+    }
+    given = {"values": 4, "format": {"width": 16, "integer": 16, "signed": True}}
+    model = {"schema": 1, "name": "loopback", "input": given, "layers": [layer]}
+    folder = root / "overlays" / "loopback"
+    text = json.dumps({**model, "output": {"kind": "logits_argmax"}})
+    (folder / "model.json").write_text(text)
+    manifest = folder / "overlay.toml"
+    manifest.write_text(manifest.read_text().replace("[input]", 'model = "model.json"\n\n[input]'))
+    with pytest.raises(
+        OverlayError, match=r"toml: output: is 4 x ap_fixed<16,16>.*is 4 x ap_fixed<15,"
+    ):
+        generate(find_overlay("loopback", root))

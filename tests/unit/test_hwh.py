@@ -136,7 +136,7 @@ def test_mutations_are_read_or_refused(data: st.DataObject) -> None:
 
 def test_files_are_read_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.hwh"
-    with pytest.raises(ImageError, match="must lie beside the .bit"):
+    with pytest.raises(ImageError, match=r"must lie beside the \.bit"):
         read_hwh(path)
     path.write_bytes("é".encode("latin-1"))
     with pytest.raises(ImageError, match="not UTF-8"):

@@ -86,7 +86,7 @@ def test_bus_and_array_see_the_same_bytes() -> None:
 def test_a_bus_master_cannot_leave_the_arena(address: int, size: int) -> None:
     memory = make()
     assert not memory.contains(address, size)
-    with pytest.raises(BusError, match="0x60000000..0x6000ffff"):
+    with pytest.raises(BusError, match=r"0x60000000\.\.0x6000ffff"):
         memory.read(address, size)
     with pytest.raises(BusError):
         memory.write(address, bytes(size))

@@ -214,7 +214,9 @@ def test_stale_generated_sources_are_refused(root: Path) -> None:
     generate(load(root))
     source = root / "overlays" / "loopback" / "rtl" / "loopback.sv"
     source.write_text(source.read_text() + "\n")
-    with pytest.raises(OverlayError, match=r"overlay_pkg.sv: is stale; .*harness generate loopback"):
+    with pytest.raises(
+        OverlayError, match=r"overlay_pkg.sv: is stale; .*harness generate loopback"
+    ):
         load(root).rtl_sources()
     (root / "overlays/loopback/rtl/overlay_pkg.sv").unlink()
     with pytest.raises(OverlayError, match="harness generate loopback"):
@@ -223,7 +225,7 @@ def test_stale_generated_sources_are_refused(root: Path) -> None:
 
 def test_image_is_checked_against_its_record(root: Path) -> None:
     overlay = load(root)
-    with pytest.raises(ImageError, match="there is no image.*harness generate loopback"):
+    with pytest.raises(ImageError, match=r"there is no image.*harness generate loopback"):
         overlay.image("zcu104")
     generate(overlay)
     image = overlay.image("zcu104")

@@ -79,7 +79,7 @@ def test_overflow_is_not_hidden(synthetic: Synthetic, tmp_path: Path) -> None:
 def test_foreign_strings_are_not_formulae(synthetic: Synthetic, tmp_path: Path) -> None:
     result: Any
     result, samples = synthetic.result()
-    result["target"] = r"$\frac{$ <script> \x1b[2J $"
+    result["target"] = r"$\frac{$ <script> \x1b[2J"
     plots.latency_plot(result, samples.histograms(), tmp_path / "x.svg")
     assert "<script>" not in (tmp_path / "x.svg").read_text()
 

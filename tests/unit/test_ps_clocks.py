@@ -45,8 +45,9 @@ class RegisterDevice:
 
 
 def pynq_clocks(board: Board, device: RegisterDevice) -> Any:
-    import harness.emulation.pynq_device  # noqa: F401 (imports pynq without its warnings)
     from pynq import ps
+
+    import harness.emulation.pynq_device  # noqa: F401 (imports pynq without its warnings)
 
     zynq = board.family == "processing_system7"
     kind = ps._ClocksZynq if zynq else ps._ClocksUltrascale
@@ -71,9 +72,7 @@ def test_frequencies_agree_with_pynq(
     clocks = pynq_clocks(board, device)
     source = clock_sources(board)[pll]
     zynq = board.family == "processing_system7"
-    device.registers.write(
-        source.control, feedback << 12 if zynq else feedback << 8 | half << 16
-    )
+    device.registers.write(source.control, feedback << 12 if zynq else feedback << 8 | half << 16)
     register = clocks.PL_CLK_CTRLS[index]
     register.SRCSEL = source.select
     register.DIVISOR0, register.DIVISOR1 = div0, div1
@@ -177,3 +176,11 @@ def test_boards_are_found_by_name() -> None:
     with pytest.raises(InputError, match="did you mean 'zcu104'"):
         find_board("zcu14")
     assert len({board.idcode for board in BOARDS.values()}) == len(BOARDS)
+
+
+def test_both_codes_of_the_zynq_io_pll_select_it() -> None:
+    registers = PsRegisters(BOARDS["pynq-z2"])
+    address = control_register(BOARDS["pynq-z2"])
+    expected = registers.pl_clock_hz()
+    registers.write(address, registers.read(address) | 1 << 4)
+    assert registers.pl_clock_hz() == expected

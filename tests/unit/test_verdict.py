@@ -227,8 +227,25 @@ def test_a_percentile_of_too_few_events_makes_a_run_invalid(synthetic: Synthetic
     verdict = judge(evidence)
     assert verdict.outcome == "invalid"
     assert "needs 299" in verdict.reasons[0].evidence
+    assert verdict.reasons[0].recommendation == "raise run.events"
     enough = synthetic.evidence("run.events=299", "require.total_p99=1 us")
     assert judge(enough).outcome == "pass"
+
+
+def test_a_percentile_beyond_the_bins_makes_a_run_invalid(synthetic: Synthetic) -> None:
+    due = np.zeros(400, dtype=np.int64)
+    samples = synthetic.samples(due, 3, 26, 400, bins=512)
+    evidence = synthetic.evidence(
+        "run.events=400",
+        "require.total_p99=1 us",
+        "require.total_max=9 us",
+        samples=samples,
+        schedule_cycles=1,
+        queue_limit=400,
+    )
+    verdict = judge(evidence)
+    assert [reason.what[:9] for reason in verdict.reasons] == ["total_p99"]
+    assert "histogram_bins" in verdict.reasons[0].recommendation
 
 
 def test_invalid_beats_fail_and_comes_first(synthetic: Synthetic) -> None:
@@ -236,6 +253,12 @@ def test_invalid_beats_fail_and_comes_first(synthetic: Synthetic) -> None:
     verdict = judge(synthetic.count(evidence, faults=("bad_command",)))
     assert verdict.outcome == "invalid"
     assert [effect for effect, _ in found(verdict)] == ["invalid", "fail"]
+
+
+def test_failures_come_before_notes(synthetic: Synthetic) -> None:
+    fast = Clock(100e6, 200e6, 200e6, 200e6)
+    verdict = judge(synthetic.evidence("require.total_max=1 ns", clock=fast))
+    assert [effect for effect, _ in found(verdict)] == ["fail", "note"]
 
 
 def test_short_runs_are_not_blamed_for_draining(synthetic: Synthetic) -> None:

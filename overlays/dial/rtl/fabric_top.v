@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest 560d00742b6295507b045f3d2be7e66c
+// overlay digest 57a8873d9d62987e7248c1d2822fa837
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

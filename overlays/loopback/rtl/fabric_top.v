@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest a52a4292790696e95d282fdaf03e10f9
+// overlay digest 9458acdc10768618b145493bf370f597
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

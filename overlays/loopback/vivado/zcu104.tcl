@@ -1,5 +1,5 @@
 # Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-# overlay digest a52a4292790696e95d282fdaf03e10f9
+# overlay digest 9458acdc10768618b145493bf370f597
 # Builds the bitstream of overlay loopback for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/loopback/vivado/zcu104.tcl
@@ -135,7 +135,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"loopback\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"a52a4292790696e95d282fdaf03e10f9\""
+puts $record "digest = \"9458acdc10768618b145493bf370f597\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

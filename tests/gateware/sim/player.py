@@ -15,6 +15,7 @@ from tests.gateware.sim.support import begin, cycles, number
 
 ROWS, QUEUE_DEPTH, GOLDEN_ROWS = 32, 8, 64
 CYCLES = 1200
+PERIODS = ((1, 2), (1, 15), (2, 3), (3, 4), (3, 7), (5, 6), (7, 11), (11, 15), (4, 4))
 WORD = 0xFFFF_FFFF
 
 
@@ -127,7 +128,7 @@ async def drops_as_d_d_1_k(dut: Any, depth: int) -> None:
     rows = await prepare(dut, depth)
     events = 60
     edge = RisingEdge(dut.clk_i)
-    for period, interval in ((1, 2), (1, 15), (2, 3), (3, 4), (3, 7), (5, 6), (7, 11), (11, 15), (4, 4)):
+    for period, interval in PERIODS:
         await start(dut, Model(rows, ROWS, 1, 1, depth))
         outcome = serve(
             [period * n for n in range(events)], interval=interval, delay=1, depth=depth
@@ -148,7 +149,7 @@ async def drops_as_d_d_1_k(dut: Any, depth: int) -> None:
         assert accepted == [(life.event, life.accepted) for life in outcome.lives]
         assert tuple(dropped) == outcome.dropped
         assert deepest == outcome.max_depth
-        assert (dropped or [None])[0] == first_drop(period, interval, depth + 1, events)
+        assert next(iter(dropped), None) == first_drop(period, interval, depth + 1, events)
 
 
 @cocotb.test()

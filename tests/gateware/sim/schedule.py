@@ -77,7 +77,9 @@ async def ticks_at_the_exact_floor(dut: Any) -> None:
         await stop(dut)
 
 
-TABLES = [[1], [2], [7], [1, 1, 1, 1], [1, 1, 40, 1], [3, 1], [1, 65_535, 2], [5, 4, 3, 2, 1, 1, 1, 9]]
+LONG = [1, 65_535, 2]
+FULL = [5, 4, 3, 2, 1, 1, 1, 9]
+TABLES = [[1], [2], [7], [1, 1, 1, 1], [1, 1, 40, 1], [3, 1], LONG, FULL]
 
 
 @cocotb.test()

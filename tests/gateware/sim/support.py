@@ -6,13 +6,12 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 CLOCK_NS = 10
 RESET_CYCLES = 4
-_BUS_INPUTS = ("awvalid", "wvalid", "bready", "arvalid", "rready", "dma_tvalid")
+_BUS_INPUTS = ("awvalid", "wvalid", "bready", "arvalid", "rready")
 
 
 async def begin(dut: Any) -> None:
@@ -25,10 +24,9 @@ async def begin(dut: Any) -> None:
         name = handle._name
         if name.endswith(("_i", "_ni")) and name != "clk_i":
             handle.value = 0
-        elif name.startswith(("s_axi", "m_axi")) and name.endswith((*_BUS_INPUTS, "dma_tready")):
-            if not name.startswith("s_axis_dma_tready"):
-                handle.value = 0
-    cocotb.start_soon(Clock(dut.clk_i, CLOCK_NS, unit="ns").start())
+        elif name.startswith("s_axi_") and name.endswith(_BUS_INPUTS):
+            handle.value = 0
+    Clock(dut.clk_i, CLOCK_NS, unit="ns").start()
     await reset(dut)
 
 

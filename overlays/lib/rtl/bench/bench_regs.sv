@@ -47,7 +47,7 @@ module bench_regs
   logic [31:0] scratch_q, rdata;
   logic [21:0] offset;
   window_e     window;
-  logic        known, read_only, act, write, bad_command_q, granted_q, control;
+  logic        known, read_only, act, write, bad_command_q, granted_q, control, refused;
 
   assign config_o = config_q;
   assign offset   = {req_addr_i[21:2], 2'b00};
@@ -58,6 +58,7 @@ module bench_regs
       if (offset >= WIN_EVENT) window = WINDOW_EVENT;
       else if (offset >= WIN_GOLDEN) window = WINDOW_GOLDEN;
       else if (offset >= WIN_TRACE) window = WINDOW_TRACE;
+      else if (offset >= WIN_SPY + 22'h4_0000) window = WINDOW_NONE;
       else if (offset >= WIN_SPY) window = WINDOW_SPY;
       else if (offset >= WIN_TOTAL_BINS + 22'h1_0000) window = WINDOW_NONE;
       else if (offset >= WIN_TOTAL_BINS) window = WINDOW_TOTAL;
@@ -199,10 +200,12 @@ module bench_regs
   assign write   = act && known && !read_only;
   assign control = write && offset == REG_CONTROL;
 
-  // A command that cannot be obeyed now is refused and remembered.
-  assign start_o = control && req_wdata_i[0] && !running_i && !clearing_i;
+  // A command that cannot be obeyed now is refused and remembered; so is a start together with a
+  // clear, which would count into bins that are still to be zeroed.
+  assign refused = running_i || clearing_i || (req_wdata_i[0] && req_wdata_i[2]);
+  assign start_o = control && req_wdata_i[0] && !refused;
   assign abort_o = control && req_wdata_i[1];
-  assign clear_o = control && req_wdata_i[2] && !running_i && !clearing_i;
+  assign clear_o = control && req_wdata_i[2] && !refused;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -218,9 +221,7 @@ module bench_regs
       granted_q <= !granted_q && window != WINDOW_NONE && !req_write_i && win_gnt_i;
       if (control && req_wdata_i[3]) snap_q <= counters_i;
       if (clear_o) bad_command_q <= 1'b0;
-      else if (control && |(req_wdata_i[2:0] & 3'b101) && (running_i || clearing_i)) begin
-        bad_command_q <= 1'b1;
-      end
+      else if (control && (req_wdata_i[0] || req_wdata_i[2]) && refused) bad_command_q <= 1'b1;
       if (write) begin
         unique case (offset)
           REG_SCRATCH:           scratch_q <= req_wdata_i;

@@ -93,7 +93,8 @@ module stream_bench
   logic        start, abort, clear, running_q, done_q, clearing;
   window_e     win;
   logic        win_write, win_gnt, win_error;
-  logic [18:0] win_word, win_row_limit;
+  logic [18:0] win_word;
+  logic [19:0] win_row_limit;
   logic [31:0] win_wdata, win_rdata;
   logic [2:0]  faults;
 
@@ -251,7 +252,8 @@ module stream_bench
   assign hist_value[0] = record_accepted - record_due;
   assign hist_value[1] = record_done - record_accepted;
   assign hist_value[2] = record_done - record_due;
-  assign clearing = |hist_clearing;
+  // Neither a start nor a clear is obeyed while bins are being zeroed or the accelerator is in reset.
+  assign clearing = |hist_clearing || !acc_rst_n;
 
   for (genvar h = 0; h < 3; h++) begin : g_histogram
     latency_histogram #(.Bins(HistogramBins)) u_histogram (
@@ -343,28 +345,28 @@ module stream_bench
     win_row_limit = '0;
     win_gnt       = 1'b1;
     unique case (win)
-      WINDOW_ACCELERATOR: win_row_limit = 19'h4000;
+      WINDOW_ACCELERATOR: win_row_limit = 20'h4000;
       WINDOW_GAP: begin
-        win_row_limit = 19'(GapEntries);
+        win_row_limit = 20'(GapEntries);
         win_gnt       = win_write || !running_q;
       end
       WINDOW_WAIT, WINDOW_SERVICE, WINDOW_TOTAL: begin
-        win_row_limit = win_write ? '0 : 19'(HistogramBins);
+        win_row_limit = win_write ? '0 : 20'(HistogramBins);
         win_gnt       = |hist_gnt;
       end
-      WINDOW_SPY:    win_row_limit = win_write ? '0 : 19'(SpyDepth * OutWords);
-      WINDOW_TRACE:  win_row_limit = win_write ? '0 : 19'(TraceDepth * 4);
+      WINDOW_SPY:    win_row_limit = win_write ? '0 : 20'(SpyDepth * OutWords);
+      WINDOW_TRACE:  win_row_limit = win_write ? '0 : 20'(TraceDepth * 4);
       WINDOW_GOLDEN: begin
-        win_row_limit = 19'(GoldenRows * OutWords);
+        win_row_limit = 20'(GoldenRows * OutWords);
         win_gnt       = golden_gnt;
       end
       WINDOW_EVENT: begin
-        win_row_limit = EventRows * InWords >= 2 ** 19 ? '1 : 19'(EventRows * InWords);
+        win_row_limit = 20'(EventRows * InWords);
         win_gnt       = win_write || event_host;
       end
       default: ;
     endcase
-    win_error = win != WINDOW_NONE && win_word >= win_row_limit;
+    win_error = win != WINDOW_NONE && 20'(win_word) >= win_row_limit;
   end
 
   // The row arrives one cycle after the grant, when the request still stands but `win` does not.
