@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from harness import benchmark as benchmarks
@@ -28,22 +29,25 @@ def everything() -> dict[str, Rows]:
 
 
 def _benchmarks() -> Rows:
-    rows = []
-    for name, path in benchmarks.list_benchmarks().items():
-        try:
-            found = benchmarks.load(path)
-            rows.append({"name": name, "overlay": found.overlay, "summary": found.summary})
-        except InputError as error:
-            rows.append({"name": name, "overlay": "", "summary": f"cannot be read: {error}"})
-    return rows
+    return [_entry(name, _benchmark) for name in benchmarks.list_benchmarks()]
+
+
+def _benchmark(name: str) -> dict[str, Any]:
+    found = benchmarks.load(benchmarks.find(name))
+    return {"name": name, "overlay": found.overlay, "summary": found.summary}
 
 
 def _overlays() -> Rows:
-    rows = []
-    for name in list_overlays():
-        try:
-            found = find_overlay(name)
-            rows.append({"name": name, "digest": found.digest[:12], "summary": found.summary})
-        except InputError as error:
-            rows.append({"name": name, "digest": "", "summary": f"cannot be read: {error}"})
-    return rows
+    return [_entry(name, _overlay) for name in list_overlays()]
+
+
+def _overlay(name: str) -> dict[str, Any]:
+    found = find_overlay(name)
+    return {"name": name, "digest": found.digest[:12], "summary": found.summary}
+
+
+def _entry(name: str, describe: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return describe(name)
+    except InputError as error:
+        return {"name": name, "summary": f"cannot be read: {error}"}

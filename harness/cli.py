@@ -1,6 +1,7 @@
 """The command line. Every command imports what it needs when it runs: `--help` is instant.
 
-Exit status: 0 pass, 1 a requirement failed, 2 bad input, 3 the run is invalid, 4 infrastructure failed.
+Exit status: 0 pass, 1 a requirement failed, 2 bad input, 3 the run is invalid, 4 infrastructure
+failed.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
         return EXIT_INVALID
-    except BrokenPipeError:
-        # The reader has gone; what Python would still flush at exit goes nowhere.
+    except (BrokenPipeError, SystemExit):
+        # The reader has gone (rich turns that into SystemExit): no error of ours. What Python would
+        # still flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
@@ -68,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--json", action="store_true", help="print result.json instead of tables")
     run.add_argument(
-        "--plot", action="store_true", help="also draw the latency histograms, as latency.png"
+        "--plot",
+        action="store_true",
+        help="also draw the histograms, as a .png beside the result folder",
     )
 
     listing = commands.add_parser("list", help="list benchmarks, overlays, sources and boards")
@@ -95,6 +99,10 @@ def _run(options: argparse.Namespace) -> int:
     from harness.report import store, terminal  # noqa: PLC0415
     from harness.report.progress import Progress  # noqa: PLC0415
 
+    if options.plot:
+        from harness.report import plots  # noqa: PLC0415
+
+        plots.check_available()
     with Progress(quiet=options.json) as progress:
         outcome = run.run(
             run.Request(
@@ -108,9 +116,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     stored = store.load(outcome.folder)
     if options.plot:
-        from harness.report import plots  # noqa: PLC0415
-
-        plots.latency_plot(stored.result, stored.histograms, outcome.folder.parent / _png(outcome))
+        plots.latency_plot(stored.result, stored.histograms, outcome.folder.with_suffix(".png"))
     if options.json:
         print(json.dumps(stored.result, indent=2))
     else:

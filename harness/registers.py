@@ -1,9 +1,9 @@
 """The register map of `stream_bench`: the one table from which gateware and driver are made.
 
 Offsets are bytes from the base of `stream_bench_0`. Reads have no side effect. 64-bit counters span
-two words, low word first, and are copied together by the `snapshot` bit of CONTROL; they lie without gaps,
-so that one block read takes them all. A read outside
-every register and window is answered with SLVERR and `UNMAPPED_WORD`.
+two words, low word first, and are copied together by the `snapshot` bit of CONTROL; they lie
+without gaps, so that one block read takes them all. A read outside every register and window is
+answered with SLVERR and `UNMAPPED_WORD`.
 """
 
 from __future__ import annotations

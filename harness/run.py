@@ -108,8 +108,8 @@ def run(request: Request, progress: Progress) -> Outcome:
     image = overlay.image(board.name)
     clock_hz = benchmark.run.clock_hz or Fraction(overlay.clock_hz)
     check_fit(benchmark, overlay)
-    # In cycles of the clock that is asked for: the same schedule on every board. A clock that is set or
-    # runs otherwise makes the run invalid.
+    # In cycles of the clock that is asked for: the same schedule on every board. A clock that is
+    # set or runs otherwise makes the run invalid.
     schedule = make_schedule(benchmark, overlay, clock_hz)
     deadline = _deadline_cycles(benchmark, clock_hz)
     out_dir = store.prepare(request.out)
@@ -204,9 +204,7 @@ def make_schedule(benchmark: Benchmark, overlay: Overlay, clock_hz: Fraction) ->
             return Schedule.bernoulli(rate_hz, clock_hz, arrival.seed, events)
         return Schedule.periodic(rate_hz, clock_hz, events)
     except InputError as error:
-        raise BenchmarkError(
-            error.what, where="arrival", why=error.why, hint=error.hint
-        ) from error
+        raise BenchmarkError(error.what, where="arrival", why=error.why, hint=error.hint) from error
 
 
 def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:

@@ -76,9 +76,7 @@ def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Se
             hint="load the image built from this overlay",
         )
     measured_hz = _measure(target, bench)
-    return Session(
-        target, bench, identity, Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz)
-    )
+    return Session(target, bench, identity, Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz))
 
 
 def _measure(target: Target, bench: StreamBench) -> float:

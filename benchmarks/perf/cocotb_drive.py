@@ -1,7 +1,7 @@
 """The peer's side of emulation.py: the same RTL under cocotb, driven the way cocotb is used.
 
-`streaming` sends events from Python over AXI4-Stream and takes the outputs back, as a cocotb testbench
-does; `waiting` replays the register writes of a run and then only waits for clock cycles.
+`streaming` sends events from Python over AXI4-Stream and takes the outputs back, as a cocotb
+testbench does; `waiting` replays the register writes of a run and then only waits for clock cycles.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ class Recorder:
         return getattr(self._target, name)
 
     def write(self, address: int, words: NDArray[np.uint32]) -> None:
+        """Note the words, then write them."""
         self.writes += [(address - self.base + 4 * i, int(w)) for i, w in enumerate(words)]
         self._target.write(address, words)
 
@@ -66,9 +67,7 @@ def harness_speed(overlay: Overlay, writes: Path) -> float:
     rows = stream.format.pack(events.raw, stream.width_bits)
     schedule = Schedule.lhc(40_079_000, overlay.clock_hz, "25ns_2744b_bcms", 2**32 - 1)
     with open_target("virtual", BOARDS["zcu104"]) as target:
-        opened = session.start(
-            target, overlay, overlay.image("zcu104"), float(overlay.clock_hz)
-        )
+        opened = session.start(target, overlay, overlay.image("zcu104"), float(overlay.clock_hz))
         recorder = Recorder(target)
         recorder.base = 0xA000_0000
         ranges = target.load(overlay.image("zcu104"))
@@ -108,8 +107,17 @@ def build_bare(overlay: Overlay, folder: Path) -> Path:
     ]
     loop = folder / "bare_loop"
     subprocess.run(
-        ["g++", *flags, f"-I{include}", f"-I{include}/vltstd", f"-I{folder / 'gen'}"]
-        + [*map(str, units), "-pthread", "-o", str(loop)],
+        [
+            "g++",
+            *flags,
+            f"-I{include}",
+            f"-I{include}/vltstd",
+            f"-I{folder / 'gen'}",
+            *map(str, units),
+            "-pthread",
+            "-o",
+            str(loop),
+        ],
         check=True,
     )
     return loop
@@ -125,7 +133,6 @@ def bare_speed(loop: Path, writes: Path) -> float:
 
 def cocotb_speeds(overlay: Overlay, writes: Path, folder: Path) -> dict[str, float]:
     """Return cycles per second under cocotb, by how it drives."""
-    rtl.FLAGS = tuple("-O2" if flag == "-O1" else flag for flag in rtl.FLAGS)
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     design = rtl.Design("fabric_top", (*overlay.waivers, *overlay.rtl_sources()))

@@ -1,8 +1,8 @@
 """From RTL to a shared library: verilate, compile, and cache under a digest of all that went in.
 
-The cache is a folder per key, made elsewhere and renamed into place, so that a build that was killed
-is never mistaken for a finished one; a lock file per key lets the second of two builders wait for the
-first and use what it made.
+The cache is a folder per key, made elsewhere and renamed into place, so that a build that was
+killed is never mistaken for a finished one; a lock file per key lets the second of two builders
+wait for the first and use what it made.
 """
 
 from __future__ import annotations

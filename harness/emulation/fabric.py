@@ -66,7 +66,9 @@ class Fabric:
         why = ctypes.create_string_buffer(4096)
         handle = self._library.fabric_new(seed, why, len(why))
         if not handle:
-            raise ToolchainError("the model does not start", where=str(library), why=_text(why.value))
+            raise ToolchainError(
+                "the model does not start", where=str(library), why=_text(why.value)
+            )
         self._handle: int | None = handle
         self._finalizer = weakref.finalize(self, self._library.fabric_free, handle)
 

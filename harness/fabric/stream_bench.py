@@ -221,8 +221,8 @@ class StreamBench:
             steps: Looks at the fabric during the expected time.
 
         Returns:
-            Whether the run ended by itself within three times the expected time; if not, it was stopped
-            and what it left can be read.
+            Whether the run ended by itself within three times the expected time; if not, it was
+            stopped and what it left can be read.
         """
         step_ns = max(expected_ns // steps, self._target.poll_ns, 1_000)
         deadline_ns = self._target.now_ns() + 3 * expected_ns + max(10_000_000, 4 * step_ns)
@@ -290,9 +290,7 @@ class StreamBench:
         used = min(last + 1, bins)
         counts = np.zeros(bins, np.int64)
         if used:
-            counts[:used] = self._target.read(
-                self._base + WINDOW[f"{kind}_BINS"].offset, used
-            )
+            counts[:used] = self._target.read(self._base + WINDOW[f"{kind}_BINS"].offset, used)
         return LatencyHistogram(
             counts=counts,
             overflow=values[f"{kind}_OVERFLOW"],

@@ -1,4 +1,4 @@
-"""A network's integers as a SystemVerilog package: what the RTL of an overlay is parametrised with."""
+"""A network's integers as a SystemVerilog package, the parameters of an overlay's RTL."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _COLUMNS = 96
 
 
 def weights_package(model: Model) -> str:
-    """Return the package `<name>_weights_pkg`: shapes, widths, shifts, weights and biases per layer.
+    """Return `<name>_weights_pkg`: shapes, widths, shifts, weights and biases of each layer.
 
-    Weights are indexed [input][output], biases are aligned to the accumulator. Accumulator widths are
-    the least that these weights cannot overflow.
+    Weights are indexed [input][output], biases are aligned to the accumulator. Accumulator widths
+    are the least that these weights cannot overflow.
     """
     body = "\n\n".join(
         "\n".join(_layer(number, layer)) for number, layer in enumerate(model.layers)

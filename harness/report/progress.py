@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Progress:
     """Shows the stage a run is in, and how many events have completed.
 
-    Where standard error is not a terminal each stage is one plain line, so that a log stays readable.
+    Where standard error is not a terminal each stage is one plain line, so that a log stays
+    readable.
 
     Args:
         quiet: Show nothing.

@@ -1,6 +1,7 @@
 """Ways to reach a fabric, opened by what the user writes after --target.
 
-Only this package and `emulation` import pynq, pyserial and ctypes, and only when a target needs them.
+Only this package and `emulation` import pynq, pyserial and ctypes, and only when a target needs
+them.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ Call order of a target:
 3. `read` and `write` access registers; `elapse` lets board time pass; `now_ns` reads it.
 4. `close()` gives everything back; it may be called twice.
 
-Board time is the time of the clock on the wall for a board, and simulated time for the virtual board:
-waiting for the fabric and measuring its clock is then the same code on both.
+Board time is the time of the clock on the wall for a board, and simulated time for the virtual
+board: waiting for the fabric and measuring its clock is then the same code on both.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class PynqTarget(Target):
         """Release the board."""
 
     def _check(self, address: int, words: int) -> None:
-        # A processor that touches an address nobody answers hangs for good: refuse before the access.
+        # A processor that touches an address nobody answers hangs for good: refuse beforehand.
         for where in self._ranges.values():
             if where.base <= address and address + 4 * words <= where.base + where.size_bytes:
                 return

@@ -152,7 +152,9 @@ def test_results_do_not_depend_on_where_the_counter_starts(dial: Dial, cycle_ini
     check_against_theory(samples, schedule, theory)
 
 
-@pytest.mark.parametrize(("gap", "interval", "depth"), [(3, 7, 1), (1, 2, 3), (5, 6, 20), (2, 9, 4)])
+@pytest.mark.parametrize(
+    ("gap", "interval", "depth"), [(3, 7, 1), (1, 2, 3), (5, 6, 20), (2, 9, 4)]
+)
 def test_periodic_overload_drops_what_d_d_1_k_says(
     dial: Dial, gap: int, interval: int, depth: int
 ) -> None:
@@ -173,7 +175,9 @@ def test_jitter_moves_service_but_no_acceptance(dial: Dial) -> None:
     schedule = ARRIVALS["periodic"]
     samples = dial.play(schedule, 6, 23, 16, jitter_mask=15)
     theory = finite_queue(schedule.cycles(0, EVENTS), 6, 23, 16)
-    np.testing.assert_array_equal(samples.trace.accepted, theory.accepted[: samples.trace.event.size])
+    np.testing.assert_array_equal(
+        samples.trace.accepted, theory.accepted[: samples.trace.event.size]
+    )
     service = samples.trace.done - samples.trace.accepted
     assert samples.service.minimum == service.min() == 23
     assert samples.service.maximum == service.max() > 30

@@ -13,7 +13,8 @@ HARNESS = Path(__file__).parents[2] / "harness"
 
 # A module may import from its own layer's package and from layers further down.
 LAYERS = [
-    {"cli", "__main__"},
+    {"__main__"},
+    {"cli"},
     {"run", "generate", "catalogue"},
     {"report"},
     {"measure"},
@@ -23,7 +24,7 @@ LAYERS = [
     {"emulation"},
     {"benchmark"},
     {"overlay", "traffic"},
-    {"bitfile", "ps_clocks"},
+    {"manifest", "bitfile", "ps_clocks"},
     {"accelerators", "inventory", "overlay_files", "tomlfile"},
     {"quantity"},
     {"registers"},
