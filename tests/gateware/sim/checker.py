@@ -82,19 +82,18 @@ async def spied(dut: Any) -> list[int]:
 @cocotb.test()
 async def clear_starts_over(dut: Any) -> None:
     await begin(dut)
-    golden = [7 * row for row in range(ROWS)]
+    golden = [7 * row + 5 for row in range(ROWS)]
     await load(dut, golden)
-    dut.out_check_i.value = 1
-    dut.out_event_valid_i.value = 1
-    for _ in range(2):
-        # One beat of an event of two, and wrong; the clear must forget the place in the event too.
-        dut.out_beat_i.value, dut.out_last_i.value, dut.out_data_i.value = 1, 0, 1
+    dut.out_check_i.value, dut.out_event_valid_i.value = 1, 1
+    # The first beat of an event of two, wrong at first; each clear forgets the place in the event.
+    for data, wrong in ((1, 1), (golden[0], 0), (golden[1], 1), (golden[0], 0)):
+        dut.out_beat_i.value, dut.out_last_i.value, dut.out_data_i.value = 1, 0, data
         await cycles(dut, 1)
         dut.out_beat_i.value = 0
         await cycles(dut, 3)
-        assert number(dut.out_mismatches_o) == 1
-        assert number(dut.out_first_o) == 0
-        assert number(dut.out_crc_o) == zlib.crc32((1).to_bytes(BYTES, "little"))
+        assert number(dut.out_mismatches_o) == wrong
+        assert number(dut.out_first_o) == (0 if wrong else 0xFFFF_FFFF)
+        assert number(dut.out_crc_o) == zlib.crc32(data.to_bytes(BYTES, "little"))
         dut.out_clear_i.value = 1
         await cycles(dut, 1)
         dut.out_clear_i.value = 0

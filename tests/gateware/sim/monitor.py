@@ -14,6 +14,7 @@ from tests.gateware.sim.support import begin, cycles, number
 
 IN_FLIGHT, TRACE = 4, 8
 CYCLES = 2500
+TRACE_START = 0x4000_0000
 WORD = 0xFFFF_FFFF
 
 
@@ -116,7 +117,7 @@ def draw(rng: random.Random, stamp: int, crowded: float) -> Pins:
         waiting=rng.randrange(13),
         accept=chance() < crowded,
         due=stamp - rng.randrange(300) & WORD,
-        number=rng.getrandbits(32),
+        number=rng.choice([TRACE_START - 1, TRACE_START, rng.getrandbits(32)]),
         golden=rng.randrange(16),
         beat=chance() < 0.5,
         last=chance() < 0.7,
@@ -155,7 +156,7 @@ async def read_trace(dut: Any) -> list[tuple[int, ...]]:
 @cocotb.parametrize(crowded=[0.1, 0.35, 0.9], first=[0, 0xFFFF_FC00, 0x7FFF_FC00])
 async def follows_every_event(dut: Any, crowded: float, first: int) -> None:
     rng = random.Random(f"{crowded} {first}")
-    model = Model(deadline=200, trace_start=0x4000_0000)
+    model = Model(deadline=200, trace_start=TRACE_START)
     await begin(dut)
     dut.mon_deadline_i.value, dut.trace_start_i.value = model.deadline, model.trace_start
     edge = RisingEdge(dut.clk_i)
