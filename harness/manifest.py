@@ -152,7 +152,10 @@ class Accelerator:
         library: Files below `overlays/lib/rtl`.
         registers: Its own registers.
         initiation_interval_cycles: Contract; none where it is set at run time.
-        latency_cycles: Contract; none where it is set at run time.
+        latency_cycles: Contract, to the last output beat; none where it is set at run time.
+        interval_register: Register that sets the initiation interval instead, in cycles.
+        latency_register: Register that sets the cycles from a beat in to the beat out instead.
+        jitter_register: Register that adds random cycles to the latency unless it is zero.
         model: Model file below `overlays/<name>`, if outputs are computed from one.
     """
 
@@ -162,6 +165,9 @@ class Accelerator:
     registers: Sequence[RegisterSpec] = ()
     initiation_interval_cycles: int | None = None
     latency_cycles: int | None = None
+    interval_register: str | None = None
+    latency_register: str | None = None
+    jitter_register: str | None = None
     model: str | None = None
 
     def __post_init__(self) -> None:
@@ -181,3 +187,17 @@ class Accelerator:
         for key in ("name", "offset"):
             values = [getattr(register, key) for register in self.registers]
             need(len(set(values)) == len(values), f"two have the same {key}", "registers")
+        self._check_timing()
+
+    def _check_timing(self) -> None:
+        """Refuse timing that is set by a register there is not, or stated twice."""
+        known = {register.name for register in self.registers if register.access == "rw"}
+        for key, contract in (
+            ("interval_register", self.initiation_interval_cycles),
+            ("latency_register", self.latency_cycles),
+            ("jitter_register", None),
+        ):
+            name = getattr(self, key)
+            if name is not None:
+                need(name in known, "names no register that can be written", key, name)
+                need(contract is None, "is set at run time and fixed by contract", key, name)

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest d96dab09fc3ca47af4f7205cd0cfa9a5
+// overlay digest 4c4f1c43d78d1a15a3f446b8ec76fff5
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (
