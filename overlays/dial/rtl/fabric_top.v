@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest 592c27ce5ad5abf24b42faa011c273e2
+// overlay digest 65ed43dd83f3dc287cd181a630f7cdd9
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

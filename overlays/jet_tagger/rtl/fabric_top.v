@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 4c4f1c43d78d1a15a3f446b8ec76fff5
+// overlay digest d692238d62e4444d9a2afbf2a688639d
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

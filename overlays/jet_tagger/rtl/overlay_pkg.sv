@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 4c4f1c43d78d1a15a3f446b8ec76fff5
+// overlay digest d692238d62e4444d9a2afbf2a688639d
 
 /// Classifies jets from 16 features with a quantised 16-64-32-32-5 network, bit-exact to its model.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'h4c4f1c43d78d1a15a3f446b8ec76fff5;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'hd692238d62e4444d9a2afbf2a688639d;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010000;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest 812ed5caab39e66b88f1e0520fcf6735
+// overlay digest 1417837cb2d1efcd4b6680c330a81fd1
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

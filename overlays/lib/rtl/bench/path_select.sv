@@ -13,6 +13,8 @@ module path_select #(
   input  logic                rst_ni,
   /// High: DMA. Low: event player.
   input  logic                dma_i,
+  /// No new event of the DMA is let in: the histograms are being zeroed.
+  input  logic                hold_i,
   input  logic [31:0]         stamp_i,
   // From the player.
   input  logic                player_valid_i,
@@ -47,20 +49,22 @@ module path_select #(
 
   logic        mid_q, offered_q;
   logic [31:0] due_q;
-  logic        take;
+  logic        take, held;
 
-  assign acc_in_valid_o  = dma_i ? dma_in_valid_i : player_valid_i;
+  // An event that was offered stays offered, whatever is asked for meanwhile.
+  assign held            = hold_i && !mid_q && !offered_q;
+  assign acc_in_valid_o  = dma_i ? dma_in_valid_i && !held : player_valid_i;
   assign acc_in_data_o   = dma_i ? dma_in_data_i : player_data_i;
   assign acc_in_last_o   = dma_i ? dma_in_last_i : player_last_i;
   assign player_ready_o  = !dma_i && acc_in_ready_i;
-  assign dma_in_ready_o  = dma_i && acc_in_ready_i;
+  assign dma_in_ready_o  = dma_i && acc_in_ready_i && !held;
   assign dma_out_valid_o = dma_i && acc_out_valid_i;
   assign dma_out_data_o  = acc_out_data_i;
   assign dma_out_last_o  = acc_out_last_i;
   assign acc_out_ready_o = !dma_i || dma_out_ready_i;
 
   assign take         = dma_in_valid_i && dma_in_ready_o;
-  assign dma_arrive_o = dma_i && dma_in_valid_i && !mid_q && !offered_q;
+  assign dma_arrive_o = dma_i && dma_in_valid_i && !mid_q && !offered_q && !held;
   assign dma_accept_o = take && !mid_q;
   assign dma_due_o    = offered_q ? due_q : stamp_i;
 

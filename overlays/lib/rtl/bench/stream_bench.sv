@@ -202,7 +202,7 @@ module stream_bench
   logic [31:0] dma_due, dma_number;
 
   path_select #(.InWidth(InWidth), .OutWidth(OutWidth)) u_path (
-    .clk_i, .rst_ni(rst_ni && acc_rst_n), .dma_i(conf.path_dma), .stamp_i(stamp_q),
+    .clk_i, .rst_ni(rst_ni && acc_rst_n), .dma_i(conf.path_dma), .hold_i(clearing), .stamp_i(stamp_q),
     .player_valid_i(player_valid && acc_rst_n), .player_ready_o(player_ready),
     .player_data_i(player_data), .player_last_i(player_last),
     .dma_in_valid_i(dma_in_valid_i && acc_rst_n), .dma_in_ready_o, .dma_in_data_i, .dma_in_last_i,
