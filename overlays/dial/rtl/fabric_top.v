@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest 65ed43dd83f3dc287cd181a630f7cdd9
+// overlay digest e1908660acd51242db408fe95488140f
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

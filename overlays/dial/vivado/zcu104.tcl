@@ -1,5 +1,5 @@
 # Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-# overlay digest 65ed43dd83f3dc287cd181a630f7cdd9
+# overlay digest e1908660acd51242db408fe95488140f
 # Builds the bitstream of overlay dial for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/dial/vivado/zcu104.tcl
@@ -135,7 +135,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"dial\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"65ed43dd83f3dc287cd181a630f7cdd9\""
+puts $record "digest = \"e1908660acd51242db408fe95488140f\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest d692238d62e4444d9a2afbf2a688639d
+// overlay digest 987d881990a339bb5db01cc7195fb89a
 
 /// Classifies jets from 16 features with a quantised 16-64-32-32-5 network, bit-exact to its model.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hd692238d62e4444d9a2afbf2a688639d;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h987d881990a339bb5db01cc7195fb89a;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010000;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest 1417837cb2d1efcd4b6680c330a81fd1
+// overlay digest ff3feea88093dc80962f44599e7cb0db
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,5 +1,5 @@
 # Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-# overlay digest 1417837cb2d1efcd4b6680c330a81fd1
+# overlay digest ff3feea88093dc80962f44599e7cb0db
 # Builds the bitstream of overlay loopback for AMD Kria KV260 Vision AI Starter Kit.
 #
 #   vivado -mode batch -source overlays/loopback/vivado/kv260.tcl
@@ -135,7 +135,7 @@ set record [open [file join $out kv260.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"loopback\""
 puts $record "board = \"kv260\""
-puts $record "digest = \"1417837cb2d1efcd4b6680c330a81fd1\""
+puts $record "digest = \"ff3feea88093dc80962f44599e7cb0db\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -15,9 +15,9 @@ WORD = 0xFFFF_FFFF
 
 
 @cocotb.test()
-@cocotb.parametrize(ready_share=[0.1, 0.5, 1.0], beats=[1, 2, 7])
-async def stamps_of_the_dma(dut: Any, ready_share: float, beats: int) -> None:
-    rng = random.Random(f"{ready_share} {beats}")
+@cocotb.parametrize(ready_share=[0.1, 0.5, 1.0], beats=[1, 2, 7], hold_share=[0.0, 0.6])
+async def stamps_of_the_dma(dut: Any, ready_share: float, beats: int, hold_share: float) -> None:
+    rng = random.Random(f"{ready_share} {beats} {hold_share}")
     await begin(dut)
     dut.dma_i.value = 1
     edge = RisingEdge(dut.clk_i)
@@ -29,23 +29,28 @@ async def stamps_of_the_dma(dut: Any, ready_share: float, beats: int) -> None:
         if not valid and rng.random() < 0.6:
             valid, data = True, rng.getrandbits(32)
         ready, last = rng.random() < ready_share, beat == beats - 1
+        hold = rng.random() < hold_share
+        # Only an event of which nothing has been shown yet is held back.
+        held = hold and beat == 0 and first_offer is None
+        shown = valid and not held
+        dut.hold_i.value = hold
         dut.stamp_i.value, dut.acc_in_ready_i.value = stamp, ready
         dut.dma_in_valid_i.value, dut.dma_in_data_i.value = valid, data
         dut.dma_in_last_i.value = last
         await edge
-        assert number(dut.acc_in_valid_o) == valid
-        assert number(dut.dma_in_ready_o) == ready
-        arrives = valid and beat == 0 and first_offer is None
+        assert number(dut.acc_in_valid_o) == shown
+        assert number(dut.dma_in_ready_o) == (ready and not held)
+        arrives = shown and beat == 0 and first_offer is None
         if arrives:
             first_offer = stamp
         assert number(dut.dma_arrive_o) == arrives
-        assert number(dut.dma_accept_o) == (valid and ready and beat == 0)
-        if valid:
+        assert number(dut.dma_accept_o) == (shown and ready and beat == 0)
+        if shown:
             assert (number(dut.acc_in_data_o), number(dut.acc_in_last_o)) == (data, last)
             assert number(dut.dma_number_o) == events + (beat > 0)
             if beat == 0:
                 assert number(dut.dma_due_o) == first_offer
-        if valid and ready:
+        if shown and ready:
             valid, first_offer = False, None
             beat = (beat + 1) % beats
             events += beat == 0

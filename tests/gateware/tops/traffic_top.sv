@@ -50,6 +50,7 @@ module traffic_top (
   output logic        age_alarm_o,
   // Path select.
   input  logic        dma_i,
+  input  logic        hold_i,
   input  logic        player_valid_i,
   output logic        player_ready_o,
   input  logic [31:0] player_data_i,
@@ -135,7 +136,7 @@ module traffic_top (
   );
 
   path_select #(.InWidth(32), .OutWidth(64)) u_path (
-    .clk_i, .rst_ni, .dma_i, .hold_i(1'b0), .stamp_i,
+    .clk_i, .rst_ni, .dma_i, .hold_i, .stamp_i,
     .player_valid_i, .player_ready_o, .player_data_i, .player_last_i,
     .dma_in_valid_i, .dma_in_ready_o, .dma_in_data_i, .dma_in_last_i,
     .dma_out_valid_o, .dma_out_ready_i, .dma_out_data_o, .dma_out_last_o,

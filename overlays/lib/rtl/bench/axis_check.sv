@@ -19,6 +19,9 @@ module axis_check #(
   logic [Width-1:0] data_q;
   logic             last_q;
 
+  // Nothing was offered before the first clock edge, in whatever state simulation powers up.
+  initial stalled_q = 1'b0;
+
   always_ff @(posedge clk_i) begin
     stalled_q <= rst_ni && valid_i && !ready_i;
     if (valid_i) begin
