@@ -75,7 +75,7 @@ module dial #(
       wptr_q       <= '0;
       rptr_q       <= '0;
       count_q      <= '0;
-      random_q     <= 32'd1;
+      random_q     <= seed_q;
       configured_q <= 1'b0;
     end else begin
       now_q   <= now_q + 1'b1;

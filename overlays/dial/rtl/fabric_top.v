@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest e1908660acd51242db408fe95488140f
+// overlay digest a4d0d5a06342472d1ab79eec67feecf7
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest e1908660acd51242db408fe95488140f
+// overlay digest a4d0d5a06342472d1ab79eec67feecf7
 
 /// Returns events after a set delay, at a set initiation interval; timing is known in advance.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'he1908660acd51242db408fe95488140f;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'ha4d0d5a06342472d1ab79eec67feecf7;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010000;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;
