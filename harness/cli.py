@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,15 @@ from harness.errors import HarnessError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.fabric.watch import Watcher, Watchers
+    from harness.run import Progress as RunProgress
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
 EXIT_INVALID = 3
+_BASELINES = Path("baselines.json")
+_FILE_HELP = "file of accepted runs (default: %(default)s)"
+_RUN_HELP = "folder of a run, its id or how only one begins, or last"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,10 +83,25 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also draw the histograms, as a .png beside the result folder",
     )
+    run.add_argument(
+        "--live", action="store_true", help="show counters and latencies while the run lasts"
+    )
+    run.add_argument(
+        "--metrics", type=int, metavar="PORT",
+        help="serve them as Prometheus text on this port of loopback while the run lasts",
+    )  # fmt: skip
 
     listing = commands.add_parser("list", help="list benchmarks, overlays, sources and boards")
     listing.set_defaults(command=_list)
     listing.add_argument("--json", action="store_true", help="print JSON")
+
+    _add_host(commands)
+    _add_history(commands)
+    _add_show(commands)
+    _add_compare(commands)
+    _add_baseline(commands)
+    _add_report(commands)
+    _add_sweep(commands)
 
     build = commands.add_parser("build", help="compile an overlay's RTL for the virtual board")
     build.set_defaults(command=_build)
@@ -94,16 +118,210 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_host(commands: Commands) -> None:
+    host = commands.add_parser(
+        "host",
+        help="pace events from this host over a link: times of the host, not of the fabric",
+        description="Send events at absolute deadlines from this host, and time their answers from "
+        "the scheduled instant. What the sender itself adds is measured on a null link in the "
+        "same run.",
+    )
+    host.set_defaults(command=_host)
+    host.add_argument("benchmark", nargs="?", help="whose events to send; not needed for null")
+    host.add_argument("--rate", metavar="HZ", help='events per second, as in "10 kHz"')
+    host.add_argument("--events", type=_positive, metavar="N", help="events to send")
+    host.add_argument("--link", default="null", help="null or dma (default: null)")
+    host.add_argument("--process", default="periodic", choices=("periodic", "poisson"))
+    host.add_argument("--seed", type=int, default=1, metavar="N", help="of a Poisson schedule")
+    host.add_argument("--target", default="virtual", help="how to reach a board (default: virtual)")
+    host.add_argument("--board", help="which board (default: the benchmark's)")
+    host.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change a key of the benchmark; may be repeated",
+    )  # fmt: skip
+    host.add_argument(
+        "--realtime",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="schedule the sender in real time, if permitted: it then owns a CPU while it spins",
+    )
+    host.add_argument("--cpu", type=int, metavar="N", help="bind the sender to this CPU")
+    host.add_argument(
+        "--out", type=Path, default=Path("results/host"), metavar="DIR",
+        help="folder of the results (default: %(default)s)",
+    )  # fmt: skip
+    host.add_argument("--json", action="store_true", help="print host.json instead of tables")
+
+
+def _add_sweep(commands: Commands) -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="run a benchmark at many points, or search for where it stops to hold",
+        description="Run every combination of the given values, or search between two rates or "
+        "depths. Each point is an ordinary run folder; a sweep that was killed goes on with "
+        "--resume.",
+        epilog="exit status: 0 all points measured, 1 a search found nothing, 2 bad input, 3 a run "
+        "is invalid, 4 a point failed",
+    )
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("benchmark", nargs="?", help="suite/name, or the path of a benchmark file")
+    for option, metavar, says in (
+        ("--rates", "LO:HI:N", "rates, evenly spaced, as in '10 MHz:40 MHz:7'"),
+        ("--depths", "A,B", "depths of the derandomiser"),
+        ("--detectors", "A,B", "sources of events"),
+        ("--overlays", "A,B", "overlays"),
+        ("--benchmarks", "A,B", "more benchmarks"),
+        ("--find", "WHAT", "search: knee, zero-loss or deadline between two --rates, depth"),
+        ("--resolution", "X", "where a search stops: '10 kHz', or events for depth"),
+        ("--board", "NAME", "which board (default: the benchmark's)"),
+    ):
+        sweep.add_argument(option, metavar=metavar, help=says)
+    sweep.add_argument(
+        "--set-sweep", action="append", default=[], metavar="KEY=A,B", help="values of any key"
+    )
+    sweep.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change a key of every point; may be repeated",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--late", type=int, default=0, metavar="N",
+        help="events that may be late or dropped, with --find deadline",
+    )  # fmt: skip
+    sweep.add_argument("--target", default="virtual", help="how to reach a board")
+    sweep.add_argument("--out", type=Path, metavar="DIR", help="folder of the sweep, to be made")
+    sweep.add_argument("--resume", type=Path, metavar="DIR", help="go on with a sweep begun there")
+    sweep.add_argument(
+        "--jobs", type=_positive, default=1, metavar="N", help="points side by side (default: 1)"
+    )
+    sweep.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def _add_history(commands: Commands) -> None:
+    history = commands.add_parser("history", help="list the runs in a folder, newest last")
+    history.set_defaults(command=_history)
+    _add_out(history)
+    history.add_argument(
+        "--benchmark", metavar="NAME", help="only runs of this one: its name, or suite/name"
+    )
+    history.add_argument("--last", type=_positive, metavar="N", help="only the newest N")
+    history.add_argument("--json", action="store_true", help="print JSON")
+    history.add_argument(
+        "--rebuild", action="store_true", help="read every run again, whatever the index says"
+    )
+
+
+def _add_show(commands: Commands) -> None:
+    show = commands.add_parser("show", help="show one stored run")
+    show.set_defaults(command=_show)
+    show.add_argument("run", help=_RUN_HELP)
+    _add_out(show)
+    show.add_argument("--json", action="store_true", help="print its result.json")
+
+
+def _add_compare(commands: Commands) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="compare runs with each other, or with what was accepted",
+        description="Compare runs with the first one. Simulated runs must agree to the last cycle; "
+        "runs on hardware are replicates and are compared by ranks.",
+        epilog="exit status: 0 no regression, 1 a regression or change, 2 the runs are not alike, "
+        "3 nobody can tell",
+    )
+    compare.set_defaults(command=_compare)
+    compare.add_argument(
+        "run",
+        nargs="+",
+        help=f"{_RUN_HELP}; or several as one group: a folder of runs, a pattern such as "
+        "'before/*', or benchmark:NAME",
+    )
+    compare.add_argument(
+        "--baseline", action="store_true", help="compare with the accepted runs of their kind"
+    )
+    compare.add_argument("--file", type=Path, default=_BASELINES, help=_FILE_HELP)
+    compare.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=("benchmark", "overlay", "clock", "time-base", "board"),
+        help="compare although they differ in this; may be repeated",
+    )
+    compare.add_argument(
+        "--alpha",
+        type=float,
+        default=0.002,
+        help="largest probability of a false alarm on hardware (default: %(default)s)",
+    )
+    compare.add_argument(
+        "--threshold",
+        type=float,
+        default=1.0,
+        metavar="PERCENT",
+        help="least shift that matters on hardware, in percent (default: %(default)s)",
+    )
+    _add_out(compare)
+    compare.add_argument("--json", action="store_true", help="print JSON")
+    compare.add_argument(
+        "--junit", type=Path, metavar="FILE", help="also write the findings as JUnit XML"
+    )
+
+
+def _add_baseline(commands: Commands) -> None:
+    baseline = commands.add_parser("baseline", help="accept runs as what others must equal")
+    actions = baseline.add_subparsers(metavar="ACTION", required=True)
+    accept = actions.add_parser("accept", help="accept runs, in place of earlier ones")
+    accept.set_defaults(command=_accept)
+    accept.add_argument("run", nargs="+", help=f"{_RUN_HELP}; or several, as for compare")
+    accept.add_argument("--file", type=Path, default=_BASELINES, help=_FILE_HELP)
+    _add_out(accept)
+    listing = actions.add_parser("list", help="list accepted runs")
+    listing.set_defaults(command=_accepted)
+    listing.add_argument("--file", type=Path, default=_BASELINES, help=_FILE_HELP)
+    listing.add_argument("--json", action="store_true", help="print the file")
+
+
+def _add_report(commands: Commands) -> None:
+    report = commands.add_parser(
+        "report",
+        help="write stored runs as one HTML page, as Markdown, or as figures",
+        description="Write one HTML page that needs nothing else, for any number of runs; of "
+        "several rates of one benchmark also latency and drops against load.",
+    )
+    report.set_defaults(command=_report)
+    report.add_argument(
+        "result", nargs="+", type=Path, help="folder of a run, or of results: all runs in it"
+    )
+    report.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="the page (default: report.html, unless only something else is asked for)",
+    )  # fmt: skip
+    report.add_argument("--markdown", type=Path, metavar="FILE", help="a table for a pull request")
+    report.add_argument(
+        "--plots", type=Path, metavar="DIR", help="the histograms of each run, as .png and .svg"
+    )
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, default=Path("results"), metavar="DIR", help="folder of the results"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
 def _run(options: argparse.Namespace) -> int:
     from harness import run  # noqa: PLC0415
     from harness.report import store, terminal  # noqa: PLC0415
-    from harness.report.progress import Progress  # noqa: PLC0415
 
     if options.plot:
         from harness.report import plots  # noqa: PLC0415
 
         plots.check_available()
-    with Progress(quiet=options.json) as progress:
+    with ExitStack() as held:
+        progress, watcher = _observers(options, held)
         outcome = run.run(
             run.Request(
                 benchmark=options.benchmark,
@@ -113,6 +331,7 @@ def _run(options: argparse.Namespace) -> int:
                 overrides=tuple(options.overrides),
             ),
             progress,
+            watcher,
         )
     stored = store.load(outcome.folder)
     if options.plot:
@@ -121,6 +340,80 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(stored.result, indent=2))
     else:
         terminal.show(stored.result, stored.histograms, outcome.folder)
+    return outcome.exit_status
+
+
+def _observers(options: argparse.Namespace, held: ExitStack) -> tuple[RunProgress, Watchers | None]:
+    """Return who is told of a run's progress, and who sees it; `held` ends them."""
+    from harness.fabric.watch import Watchers  # noqa: PLC0415
+    from harness.report.live import LiveView  # noqa: PLC0415
+    from harness.report.progress import Progress  # noqa: PLC0415
+
+    watchers: list[Watcher] = []
+    if options.metrics is not None:
+        from harness.report.metrics import MetricsServer  # noqa: PLC0415
+
+        watchers.append(held.enter_context(MetricsServer(options.metrics)))
+    if options.live:
+        view = held.enter_context(LiveView())
+        return view, Watchers((*watchers, view))
+    progress = held.enter_context(Progress(quiet=options.json))
+    return progress, Watchers(tuple(watchers)) if watchers else None
+
+
+def _host(options: argparse.Namespace) -> int:
+    from harness import hostrun  # noqa: PLC0415
+    from harness.quantity import parse_frequency  # noqa: PLC0415
+    from harness.report import host_store, host_terminal  # noqa: PLC0415
+    from harness.report.progress import Progress  # noqa: PLC0415
+
+    with Progress(quiet=options.json) as progress:
+        outcome = hostrun.run(
+            hostrun.HostRequest(
+                link=options.link,
+                out=options.out,
+                benchmark=options.benchmark,
+                rate_hz=None if options.rate is None else parse_frequency(options.rate),
+                events=options.events,
+                process=options.process,
+                seed=options.seed,
+                target=options.target,
+                board=options.board,
+                overrides=tuple(options.overrides),
+                realtime=options.realtime,
+                cpu=options.cpu,
+            ),
+            progress,
+        )
+    stored = host_store.load(outcome.folder)
+    if options.json:
+        print(json.dumps(stored.result, indent=2))
+    else:
+        host_terminal.show(stored.result, outcome.folder)
+    return outcome.exit_status
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from harness.report import sweep as view  # noqa: PLC0415
+    from harness.report.progress import Progress  # noqa: PLC0415
+    from harness.sweep import ask, engine  # noqa: PLC0415
+
+    plan = ask.plan_of(options)
+    folder = options.resume or options.out or ask.new_folder()
+    try:
+        with Progress(quiet=options.json) as progress:
+            if plan is None:
+                outcome = engine.resume(folder, options.jobs, progress)
+            else:
+                outcome = engine.begin(folder, plan, options.jobs, progress)
+    except KeyboardInterrupt:
+        print(f"harness: interrupted; go on with: harness sweep --resume {folder}", file=sys.stderr)
+        return EXIT_INVALID
+    if options.json:
+        found = {"points": outcome.rows, "findings": outcome.findings, "folder": str(folder)}
+        print(json.dumps(found, indent=2))
+    else:
+        view.show(outcome.rows, outcome.findings, folder)
     return outcome.exit_status
 
 
@@ -133,6 +426,92 @@ def _list(options: argparse.Namespace) -> int:
         print(json.dumps(found, indent=2))
     else:
         terminal.show_catalogue(found)
+    return 0
+
+
+def _history(options: argparse.Namespace) -> int:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from harness.report import history, listing, selection  # noqa: PLC0415
+
+    entries = history.refresh(options.out, rebuild=options.rebuild)
+    entries = selection.of_benchmark(entries, options.benchmark)[-(options.last or 0) :]
+    if options.json:
+        print(json.dumps([asdict(entry) for entry in entries], indent=2))
+    else:
+        listing.show_history(entries)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from harness.report import reader, selection, terminal  # noqa: PLC0415
+
+    folder = reader.open_folder(selection.find_run(options.run, options.out))
+    folder.verify()
+    if options.json:
+        print(json.dumps(folder.result(), indent=2))
+    else:
+        terminal.show(folder.result(), folder.histograms(), folder.path)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from harness.measure.compare import Rules  # noqa: PLC0415
+    from harness.report import comparison, junit, listing  # noqa: PLC0415
+
+    found = comparison.compare_stored(
+        options.run,
+        options.out,
+        Rules(frozenset(options.allow), options.alpha, options.threshold / 100),
+        options.file if options.baseline else None,
+    )
+    if options.junit:
+        junit.write(found, options.junit)
+    if options.json:
+        print(json.dumps(comparison.document(found), indent=2))
+    else:
+        for each in found:
+            listing.show_comparison(each)
+    return comparison.exit_status(found)
+
+
+def _accept(options: argparse.Namespace) -> int:
+    from harness.report import baseline, listing  # noqa: PLC0415
+    from harness.report.comparison import load_runs  # noqa: PLC0415
+
+    runs = [run for name in options.run for run in load_runs(name, options.out)]
+    listing.show_accepted(baseline.accept(runs, options.file), options.file)
+    return 0
+
+
+def _accepted(options: argparse.Namespace) -> int:
+    from harness.report import baseline, listing  # noqa: PLC0415
+
+    found = baseline.read(options.file)
+    if options.json:
+        print(json.dumps(baseline.document(found), indent=2))
+    else:
+        listing.show_accepted(found.entries, options.file)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from harness.report import html, markdown  # noqa: PLC0415
+    from harness.report.html import gather  # noqa: PLC0415
+
+    runs, unreadable = gather.gather(options.result)
+    if options.output or not (options.markdown or options.plots):
+        page = options.output or Path("report.html")
+        gather.write(page, html.render(runs, unreadable))
+        print(page)
+    if options.markdown:
+        gather.write(options.markdown, markdown.summary(runs, unreadable))
+        print(options.markdown)
+    if options.plots:
+        for path in gather.plot(runs, options.plots):
+            print(path)
+    for folder, why in unreadable.items():
+        print(f"harness: not shown: {folder}: {why}", file=sys.stderr)
     return 0
 
 

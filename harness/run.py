@@ -19,9 +19,11 @@ from harness import session as sessions
 from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
 from harness.errors import BenchmarkError, InputError
-from harness.fabric.stream_bench import COUNTER_MODULUS, RunPlan
+from harness.fabric.plan import COUNTER_MODULUS, RunPlan
+from harness.fabric.watch import About, Watch
 from harness.inventory import find_board
 from harness.measure.evidence import Evidence
+from harness.measure.theory import Theory, hold_to_theory
 from harness.measure.verdict import Verdict, interrupted, judge
 from harness.overlay import Overlay, find_overlay, project_root
 from harness.report import facts, store
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
+    from harness.fabric.watch import Watcher
     from harness.session import Session
 
 EXIT_STATUS = {"pass": 0, "fail": 1, "invalid": 3, "interrupted": 3}
@@ -95,8 +98,13 @@ class Payload:
     golden: NDArray[np.uint8]
 
 
-def run(request: Request, progress: Progress) -> Outcome:
+def run(request: Request, progress: Progress, watcher: Watcher | None = None) -> Outcome:
     """Run a benchmark and store its result, whatever the verdict.
+
+    Args:
+        request: What to run.
+        progress: Told how far it has come.
+        watcher: Shown counters and histogram while the run lasts; the result does not depend on it.
 
     Raises:
         InputError: Something the user gave is wrong.
@@ -122,8 +130,9 @@ def run(request: Request, progress: Progress) -> Outcome:
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")
         _load(session, overlay, benchmark, payload, schedule, deadline)
+        watch = _watch(session, benchmark, deadline, watcher) if watcher is not None else None
         progress.stage("playing")
-        samples, broken_off = _play(session, benchmark, schedule, progress)
+        samples, broken_off = _play(session, benchmark, schedule, progress, watch)
         found = {**target.facts(), "events_sha256": payload.events.sha256}
         time_base, name = target.time_base, target.name
 
@@ -141,7 +150,18 @@ def run(request: Request, progress: Progress) -> Outcome:
         if counters.dropped == 0 and broken_off is None
         else None,
     )
-    verdict: Verdict = judge(evidence) if broken_off is None else interrupted(broken_off)
+    theory: Theory | None = None
+    if broken_off is None:
+        progress.stage("asking theory")
+        theory = hold_to_theory(
+            overlay,
+            schedule,
+            benchmark.accelerator,
+            benchmark.run.derandomiser,
+            deadline,
+            samples,
+        )
+    verdict: Verdict = judge(evidence, theory) if broken_off is None else interrupted(broken_off)
     record = RunRecord(
         evidence=evidence,
         verdict=verdict,
@@ -152,6 +172,7 @@ def run(request: Request, progress: Progress) -> Outcome:
         distinct=benchmark.traffic.distinct,
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
+        theory=theory,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -258,22 +279,51 @@ def _load(
     )
 
 
+def _watch(
+    session: Session, benchmark: Benchmark, deadline_cycles: int | None, watcher: Watcher
+) -> Watch:
+    watcher.begin(
+        About(
+            benchmark=benchmark.name,
+            target=session.target.name,
+            time_base=session.target.time_base,
+            events=benchmark.run.events,
+            clock_hz=session.clock.measured_hz,
+            deadline_cycles=deadline_cycles,
+        )
+    )
+    return Watch(session.bench, watcher)
+
+
 def _play(
-    session: Session, benchmark: Benchmark, schedule: Schedule, progress: Progress
+    session: Session,
+    benchmark: Benchmark,
+    schedule: Schedule,
+    progress: Progress,
+    watch: Watch | None,
 ) -> tuple[Samples, str | None]:
     """Play and read out; the second value says what broke the run off, if anything did."""
     bench, events = session.bench, schedule.events
     expected_ns = int(schedule.expected_cycles() * 1e9 / session.clock.set_hz) + 1
     broken_off = None
+
+    def polled(done: int) -> None:
+        progress.events(done, events)
+        if watch is not None:
+            watch.poll()
+
     try:
-        if not bench.play(expected_ns, lambda done: progress.events(done, events)):
+        if not bench.play(expected_ns, polled):
             bench.stop()
     except KeyboardInterrupt:
         # What the fabric has counted so far is worth keeping, marked for what it is.
         bench.stop()
         broken_off = "interrupted from the keyboard"
     progress.stage("reading out")
-    return bench.read_out(benchmark.run.trace), broken_off
+    samples = bench.read_out(benchmark.run.trace)
+    if watch is not None:
+        watch.finish(samples)
+    return samples, broken_off
 
 
 def _seeds(benchmark: Benchmark) -> dict[str, int]:

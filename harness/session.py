@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import BoardError, ImageError
-from harness.fabric.stream_bench import Identity, StreamBench
+from harness.fabric.plan import Identity
+from harness.fabric.stream_bench import StreamBench
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.overlay import Image, Overlay
-    from harness.targets import Target
+    from harness.targets import AddressRange, Target
 
 BENCH = "stream_bench_0"
 CLOCK_WINDOW_NS = {"fabric": 1_000_000_000, "simulated fabric": 1_000_000}
@@ -35,12 +38,13 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A loaded and identified fabric."""
+    """A loaded and identified fabric, and where each IP of the design lies, by instance name."""
 
     target: Target
     bench: StreamBench
     identity: Identity
     clock: Clock
+    ranges: Mapping[str, AddressRange]
 
 
 def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Session:
@@ -76,7 +80,8 @@ def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Se
             hint="load the image built from this overlay",
         )
     measured_hz = _measure(target, bench)
-    return Session(target, bench, identity, Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz))
+    clock = Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz)
+    return Session(target, bench, identity, clock, ranges)
 
 
 def _measure(target: Target, bench: StreamBench) -> float:

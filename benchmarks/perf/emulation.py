@@ -29,7 +29,8 @@ sys.path.insert(0, str(ROOT))
 
 from harness import session  # noqa: E402
 from harness.emulation.build import COMPILER_FLAGS, VERILATOR_FLAGS, Recipe, verilator  # noqa: E402
-from harness.fabric.stream_bench import RunPlan, StreamBench  # noqa: E402
+from harness.fabric.plan import RunPlan  # noqa: E402
+from harness.fabric.stream_bench import StreamBench  # noqa: E402
 from harness.inventory import BOARDS  # noqa: E402
 from harness.overlay import Overlay, find_overlay  # noqa: E402
 from harness.registers import REGISTER, Control  # noqa: E402

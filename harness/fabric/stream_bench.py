@@ -7,12 +7,12 @@ Register offsets and bits are those of `harness.registers`.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import BoardError, DeadlineError
+from harness.fabric.plan import COUNTER_MODULUS, Identity, RunPlan
 from harness.fabric.samples import Counters, LatencyHistogram, Samples, Trace
 from harness.registers import (
     ABI_MAJOR,
@@ -31,70 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.targets import AddressRange, Target
-    from harness.traffic.schedule import Schedule
 
 CLEAR_DEADLINE_NS = 1_000_000_000
-COUNTER_MODULUS = 1 << 32
 FIRST_COUNTER = REGISTER["CYCLE"].offset
 LAST_COUNTER = REGISTER["TOTAL_OVERFLOW"].offset + 8
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the fabric says it is, and how large its memories are.
-
-    Args:
-        digest: 128-bit overlay digest, 32 hex digits.
-        abi: Major and minor version of the register map.
-        clock_hz: Clock the design was built for.
-        in_bytes: Bytes of an input beat.
-        out_bytes: Bytes of an output beat.
-        event_rows: Input beats the event memory holds.
-        golden_rows: Output beats the golden memory holds.
-        queue_entries: Largest derandomiser depth, in events.
-        histogram_bins: One-cycle bins of each histogram.
-        trace_entries: Events the trace holds.
-        gap_entries: Entries of the gap table.
-    """
-
-    digest: str
-    abi: tuple[int, int]
-    clock_hz: int
-    in_bytes: int
-    out_bytes: int
-    event_rows: int
-    golden_rows: int
-    queue_entries: int
-    histogram_bins: int
-    trace_entries: int
-    gap_entries: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """Settings of one run.
-
-    Args:
-        schedule: When events are due.
-        distinct: Events in the event memory.
-        in_beats: Input beats of an event.
-        out_beats: Output beats of an event.
-        derandomiser: Events that may wait.
-        deadline_cycles: Largest total that is in time.
-        trace_start: Number of the first event to trace.
-        check_output: Compare output beats with the golden memory.
-        cycle_init: Stamp of run cycle 0; anything but 0 is for tests of the wrap.
-    """
-
-    schedule: Schedule
-    distinct: int
-    in_beats: int
-    out_beats: int
-    derandomiser: int
-    deadline_cycles: int
-    trace_start: int = 0
-    check_output: bool = True
-    cycle_init: int = 0
 
 
 class StreamBench:
@@ -109,6 +49,7 @@ class StreamBench:
         self._target = target
         self._base = where.base
         self._cycle_init = 0
+        self._bins: int | None = None
 
     def identify(self) -> Identity:
         """Read the identity block.
@@ -179,6 +120,10 @@ class StreamBench:
         """Write one of the accelerator's own registers, at a byte offset."""
         self._write(WINDOW["ACCELERATOR"].offset + offset, np.array([value], np.uint32))
 
+    def configure(self, mode: Config) -> None:
+        """Set path, schedule kind and output check; `arm` does so for a run of the player."""
+        self._set("CONFIG", mode)
+
     def arm(self, plan: RunPlan) -> None:
         """Write all settings of a run; nothing moves yet."""
         schedule = plan.schedule
@@ -241,6 +186,42 @@ class StreamBench:
         self._set("CONTROL", Control.SNAPSHOT)
         self._set("CONTROL", Control.ABORT)
 
+    @property
+    def counter_words(self) -> int:
+        """Words that `snapshot_values` reads."""
+        return (LAST_COUNTER - FIRST_COUNTER) // 4
+
+    @property
+    def histogram_bins(self) -> int:
+        """One-cycle bins of each histogram; read once."""
+        if self._bins is None:
+            self._bins = self._get("HISTOGRAM_BINS")
+        return self._bins
+
+    def snapshot_cycle(self) -> int:
+        """Return the free-running count of cycles at the last snapshot."""
+        return self._get("CYCLE")
+
+    def snapshot_values(self) -> dict[str, int]:
+        """Return all counters of the last snapshot by register name, in one block read."""
+        block = self._target.read(self._base + FIRST_COUNTER, self.counter_words)
+        return {
+            name: int(block[(r.offset - FIRST_COUNTER) // 4])
+            | (int(block[(r.offset - FIRST_COUNTER) // 4 + 1]) << 32 if r.words == 2 else 0)
+            for name, r in REGISTER.items()
+            if FIRST_COUNTER <= r.offset < LAST_COUNTER
+        }
+
+    def read_bins(self, kind: str, first: int, count: int) -> NDArray[np.uint32]:
+        """Return consecutive bins of a histogram, also while a run lasts.
+
+        Args:
+            kind: `WAIT`, `SERVICE` or `TOTAL`.
+            first: First bin, in cycles.
+            count: How many, at least one.
+        """
+        return self._target.read(self._base + WINDOW[f"{kind}_BINS"].offset + 4 * first, count)
+
     def read_out(self, trace: int) -> Samples:
         """Read everything the fabric kept of the last run.
 
@@ -250,13 +231,7 @@ class StreamBench:
         # Faults first: a snapshot taken after them cannot hide one.
         status = self._get("STATUS")
         self._set("CONTROL", Control.SNAPSHOT)
-        block = self._target.read(self._base + FIRST_COUNTER, (LAST_COUNTER - FIRST_COUNTER) // 4)
-        values = {
-            name: int(block[(r.offset - FIRST_COUNTER) // 4])
-            | (int(block[(r.offset - FIRST_COUNTER) // 4 + 1]) << 32 if r.words == 2 else 0)
-            for name, r in REGISTER.items()
-            if FIRST_COUNTER <= r.offset < LAST_COUNTER
-        }
+        values = self.snapshot_values()
         mismatched = values["MISMATCHES"] > 0
         counters = Counters(
             scheduled=values["SCHEDULED"],
@@ -286,7 +261,7 @@ class StreamBench:
         count = values[f"{kind}_COUNT"]
         # The bins past the largest value are zero: what need not be read is not.
         last = values[f"{kind}_MAX"] if count else -1
-        bins = self._get("HISTOGRAM_BINS")
+        bins = self.histogram_bins
         used = min(last + 1, bins)
         counts = np.zeros(bins, np.int64)
         if used:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from harness.measure.evidence import Effect, Evidence, Reason
 from harness.measure.statistics import IN_OVERFLOW, P50, P99, P999, Estimate, percentile
+from harness.measure.theory import disagreement
 from harness.measure.validity import doubts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.fabric.samples import LatencyHistogram, Samples
+    from harness.measure.theory import Theory
     from harness.quantity import Span
 
 Outcome = Literal["pass", "fail", "invalid", "interrupted"]
@@ -40,11 +42,18 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
 
 
-def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict on a run that ended."""
+def judge(evidence: Evidence, theory: Theory | None = None) -> Verdict:
+    """Return the verdict on a run that ended.
+
+    Args:
+        evidence: What was asked for and what was found.
+        theory: What theory says of the run, where it was asked; to contradict it is worth a note.
+    """
     if evidence.samples is None:
         return interrupted("the fabric was not read")
     reasons = [*doubts(evidence, evidence.samples), *_unmet(evidence, evidence.samples)]
+    if theory is not None and (note := disagreement(theory)):
+        reasons.append(note)
     order: tuple[Effect, ...] = ("interrupted", "invalid", "fail", "note")
     reasons.sort(key=lambda reason: order.index(reason.effect))
     for outcome in ("invalid", "fail"):

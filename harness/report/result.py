@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.measure.statistics import Estimate, LatencySummary, summarise
+from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
     Events,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from harness.fabric.samples import Counters, LatencyHistogram, Samples
     from harness.measure.evidence import Evidence, Reason
+    from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
 
 _NOT_READ: Final = Estimate(None, "the fabric was not read")
@@ -47,6 +49,7 @@ class RunRecord:
         distinct: Different events in the event memory; a shorter run does not play them all.
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
+        theory: What theory says of it; None if it was not asked.
     """
 
     evidence: Evidence
@@ -58,6 +61,7 @@ class RunRecord:
     distinct: int
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
+    theory: Theory | None = None
 
 
 def build(record: RunRecord) -> Result:
@@ -95,6 +99,7 @@ def build(record: RunRecord) -> Result:
             "limit": evidence.queue_limit,
         },
         "output": _output(evidence, counters),
+        "theory": None if record.theory is None else theories.build(record.theory),
         "facts": dict(record.facts),
     }
 

@@ -117,7 +117,51 @@ class Output(TypedDict):
     beats: int | None
 
 
-class Result(TypedDict):
+class TheoryItem(TypedDict):
+    """A number that was predicted exactly; see `harness.measure.theory.Quantity`."""
+
+    name: str
+    predicted: float | None
+    measured: float | None
+    agrees: bool | None
+    reason: str
+
+
+class ClosedFormItem(TypedDict):
+    """A closed form; `low` and `high` limit what a run of this length may show."""
+
+    name: str
+    model: str
+    predicted: float
+    low: float | None
+    high: float | None
+    measured: float | None
+    agrees: bool | None
+    reason: str
+
+
+class Theory(TypedDict):
+    """What theory says of the run; `model` is null where `reason` says why it says nothing."""
+
+    model: str | None
+    places: int
+    interval_cycles: int | None
+    latency_cycles: int | None
+    events: int
+    whole: bool
+    exact: list[TheoryItem]
+    closed_forms: list[ClosedFormItem]
+    agrees: bool | None
+    reason: str
+
+
+class Later(TypedDict, total=False):
+    """Keys that results of schema 1 have had only since some time: readers do without them."""
+
+    theory: Theory | None
+
+
+class Result(Later):
     """Content of `result.json`, schema 1."""
 
     schema: int
@@ -162,6 +206,19 @@ def check(content: object, where: str) -> Result:
     return cast("Result", content)
 
 
+def mistake(content: object, kind: Any) -> str:
+    """Return the first key of parsed JSON that is missing or of another type than `kind` says.
+
+    Args:
+        content: What a file holds.
+        kind: A TypedDict.
+
+    Returns:
+        One clause, empty if all is well.
+    """
+    return _wrong(content, kind, "")
+
+
 def _wrong(value: object, kind: Any, key: str) -> str:
     """Return the first key that is missing or of another type, empty if all is well."""
     if is_typeddict(kind):
@@ -169,7 +226,10 @@ def _wrong(value: object, kind: Any, key: str) -> str:
             return f"{key or 'it'} is not a table"
         for name, inner in get_type_hints(kind).items():
             path = f"{key}.{name}" if key else name
-            wrong = _wrong(value[name], inner, path) if name in value else f"{path} is missing"
+            if name in value:
+                wrong = _wrong(value[name], inner, path)
+            else:
+                wrong = f"{path} is missing" if name in kind.__required_keys__ else ""
             if wrong:
                 return wrong
         return ""

@@ -105,24 +105,38 @@ def write(out_dir: Path, result: Result, samples: Samples | None) -> Path:
     Raises:
         StorageError: It could not be written; nothing that looks like a result is left.
     """
-    files = {RESULT: _json(result)}
+    files = {RESULT: as_json(result)}
     if samples is not None:
         form, content = tables.encode_histograms(samples.histograms())
         files[f"{_HISTOGRAMS}.{form}"] = content
         form, content = tables.encode_trace(samples.trace)
         files[f"{_TRACE}.{form}"] = content
+    return write_files(out_dir, result["benchmark"]["name"], files)
+
+
+def write_files(out_dir: Path, name: str, files: Mapping[str, bytes]) -> Path:
+    """Write the files of one run, whole or not at all, and return its folder.
+
+    Args:
+        out_dir: Folder that `prepare` returned.
+        name: Part of the folder's name; a file name's worth.
+        files: Content by plain file name; the manifest is added.
+
+    Raises:
+        StorageError: They could not be written; nothing that looks like a result is left.
+    """
     digests = {
-        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in files.items()
+        file: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for file, content in files.items()
     }
-    files[MANIFEST] = _json({"schema": SCHEMA, "files": digests})
-    final = out_dir / _name(result["benchmark"]["name"])
+    complete = {**files, MANIFEST: as_json({"schema": SCHEMA, "files": digests})}
+    final = out_dir / _name(name)
     partial = out_dir / f".{final.name}.partial"
     with _reported(out_dir):
         partial.mkdir()
         try:
-            for name, content in files.items():
-                _write(partial / name, content)
+            for file, content in complete.items():
+                _write(partial / file, content)
             _sync(partial)
             partial.rename(final)
         except BaseException:
@@ -140,15 +154,12 @@ def load(folder: Path) -> Stored:
         StorageError: It was never finished, was changed or damaged since, or was written by a newer
             harness.
     """
-    if folder.name.startswith("."):
-        raise StorageError(
-            "is a run that was never written to its end", where=str(folder), hint="delete it"
-        )
-    files = _verified(folder)
+    files = read_files(folder)
     where = folder / RESULT
     if RESULT not in files:
-        raise StorageError("holds no result", where=str(folder))
-    result = check(_parse(files[RESULT], where), str(where))
+        found = ", ".join(sorted(files)) or "nothing"
+        raise StorageError("holds no result", where=str(folder), why=f"its files: {found}")
+    result = check(parse_json(files[RESULT], where), str(where))
     histograms: Mapping[Kind, LatencyHistogram] = {}
     trace = None
     for form in (tables.PARQUET, tables.NPZ):
@@ -161,6 +172,20 @@ def load(folder: Path) -> Stored:
             else:
                 histograms = tables.decode_histograms(form, files[name], str(folder / name))
     return Stored(folder, result, histograms, trace)
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a run by name, every byte of them verified.
+
+    Raises:
+        StorageError: It was never finished, was changed or damaged since, or was written by a newer
+            harness.
+    """
+    if folder.name.startswith("."):
+        raise StorageError(
+            "is a run that was never written to its end", where=str(folder), hint="delete it"
+        )
+    return _verified(folder)
 
 
 def list_runs(out_dir: Path) -> list[Path]:
@@ -177,7 +202,7 @@ def _verified(folder: Path) -> dict[str, bytes]:
             why=f"there is no {MANIFEST}, which is written last",
             hint="give the folder of one run",
         )
-    manifest = _parse(_read(where), where)
+    manifest = parse_json(_read(where), where)
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     listed = manifest.get("files") if isinstance(manifest, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
@@ -208,14 +233,24 @@ def _checked(folder: Path, name: str, entry: object) -> bytes:
     return content
 
 
-def _parse(content: bytes, where: Path) -> Any:
+def parse_json(content: bytes, where: Path) -> Any:
+    """Return what a file holds.
+
+    Raises:
+        StorageError: It is not JSON.
+    """
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as cause:
         raise StorageError("is not JSON", where=str(where), why=str(cause)) from cause
 
 
-def _json(content: object) -> bytes:
+def as_json(content: object) -> bytes:
+    """Return the content of a JSON file.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
     # NaN is no JSON, and no result either.
     return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 

@@ -87,6 +87,20 @@ def decode_trace(form: str, content: bytes, where: str) -> Trace:
         raise StorageError("is not a table of stamps", where=where, why=repr(cause)) from cause
 
 
+def encode_columns(columns: Columns) -> tuple[str, bytes]:
+    """Return the form, `parquet` or `npz`, and the content of a file of columns of one length."""
+    return _encode(columns, "{}")
+
+
+def decode_columns(form: str, content: bytes, where: str) -> Columns:
+    """Return what `encode_columns` was given.
+
+    Raises:
+        StorageError: It is damaged, or a Parquet file and pyarrow is not installed.
+    """
+    return _decode(form, content, where)[0]
+
+
 def _histogram(kind: Kind, columns: Columns, extent: dict[str, Any]) -> LatencyHistogram:
     if not 0 <= extent["bins"] <= _MOST_BINS:
         raise ValueError("number of bins out of range")

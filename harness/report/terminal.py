@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.fabric.samples import KINDS
-from harness.report import text
+from harness.report import text, theory
 from harness.report.text import clean
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _facts(result: Result) -> Table:
         ("deadline", _deadline(result)),
         ("queue", _queue(result)),
         ("outputs", _outputs(result)),
+        ("theory", theory.line(result)),
     ):
         table.add_row(Text(name), Text(clean(value)))
     return table
@@ -210,7 +211,7 @@ def _missing(result: Result) -> Iterator[Text]:
 
 
 def _bars(histogram: LatencyHistogram, result: Result, *, ascii_only: bool) -> Group:
-    rows = _ranges(histogram)
+    rows = ranges(histogram)
     most = max((count for _, _, count in rows), default=0)
     table = Table(box=None, show_header=False, padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
@@ -228,7 +229,7 @@ def _bars(histogram: LatencyHistogram, result: Result, *, ascii_only: bool) -> G
     return Group(Text(title if rows else "total latency: no events"), table)
 
 
-def _ranges(histogram: LatencyHistogram) -> list[tuple[int, int | None, int]]:
+def ranges(histogram: LatencyHistogram) -> list[tuple[int, int | None, int]]:
     """Return rows of first cycle, last cycle (None: open) and events: at most 16, and overflow."""
     filled = np.flatnonzero(histogram.counts)
     rows: list[tuple[int, int | None, int]] = []

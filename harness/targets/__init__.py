@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
-from harness.targets.base import AddressRange, Target, TimeBase
+from harness.targets.base import AddressRange, DeviceMemory, Target, TimeBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.inventory import Board
 
-__all__ = ["AddressRange", "Target", "TimeBase", "open_target"]
+__all__ = ["AddressRange", "DeviceMemory", "Target", "TimeBase", "open_target"]
 
 KNOWN = ("virtual",)
 

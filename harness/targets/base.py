@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from harness.errors import BoardError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +37,24 @@ class AddressRange:
 
     base: int
     size_bytes: int
+
+
+class DeviceMemory(Protocol):
+    """Physically contiguous memory that a DMA of the board reaches."""
+
+    address: int
+    """Physical address of its first byte."""
+    data: NDArray[np.uint8]
+    """Its bytes as the processor sees them, shape (size,)."""
+
+    def flush(self) -> None:
+        """Make what the processor wrote visible to the DMA."""
+
+    def invalidate(self) -> None:
+        """Make what the DMA wrote visible to the processor."""
+
+    def close(self) -> None:
+        """Give it back; twice is harmless."""
 
 
 class Target(ABC):
@@ -87,6 +107,19 @@ class Target(ABC):
     @abstractmethod
     def elapse(self, ns: int) -> None:
         """Let at least `ns` nanoseconds of board time pass."""
+
+    def allocate(self, size_bytes: int) -> DeviceMemory:
+        """Return memory for a DMA; only targets with such memory have it.
+
+        Raises:
+            BoardError: There is not enough, or none at all.
+        """
+        raise BoardError(
+            f"cannot allocate {size_bytes} bytes for a DMA",
+            where=f"target {self.name}",
+            why="this way to reach a board has no memory that a DMA reaches",
+            hint="use a target with pynq on the board",
+        )
 
     @abstractmethod
     def facts(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.errors import BoardError, BusError, HarnessError
 from harness.ps_clocks import plan_pl_clock
-from harness.targets.base import AddressRange, Target
+from harness.targets.base import AddressRange, DeviceMemory, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +82,23 @@ class PynqTarget(Target):
         self._check(address, words.size)
         self._device.write_registers(address, words.astype("<u4").tobytes())
 
+    def allocate(self, size_bytes: int) -> DeviceMemory:
+        """Return a pynq buffer's memory, not cached where the board has a choice."""
+        import pynq  # noqa: PLC0415
+
+        try:
+            buffer = pynq.allocate(size_bytes, "u1", target=self._device)
+        except HarnessError:
+            raise
+        except Exception as error:  # pynq raises bare exceptions of any kind
+            raise BoardError(
+                f"pynq cannot allocate {size_bytes} bytes",
+                where=f"target {self.name}",
+                why=f"{type(error).__name__}: {error}",
+                hint="free buffers, or use smaller ones",
+            ) from error
+        return _PynqMemory(buffer)
+
     def facts(self) -> dict[str, str]:
         """Return the board's name and part, and pynq's version."""
         return {
@@ -111,3 +128,28 @@ class PynqTarget(Target):
 
     def _write_word(self, address: int, value: int) -> None:
         self._device.write_registers(address, value.to_bytes(4, "little"))
+
+
+class _PynqMemory:
+    """A pynq buffer as a DMA driver needs it."""
+
+    def __init__(self, buffer: Any) -> None:
+        self._buffer = buffer
+        self._open = True
+        self.address = int(buffer.device_address)
+        # A plain view: pynq's own class would give every slice an address of its own.
+        self.data: NDArray[np.uint8] = buffer.view(np.ndarray)
+
+    def flush(self) -> None:
+        """Write back the processor's caches."""
+        self._buffer.flush()
+
+    def invalidate(self) -> None:
+        """Drop the processor's caches."""
+        self._buffer.invalidate()
+
+    def close(self) -> None:
+        """Free the buffer."""
+        if self._open:
+            self._open = False
+            self._buffer.freebuffer()

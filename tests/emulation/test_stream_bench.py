@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.fabric.plan import RunPlan
 from harness.fabric.samples import Samples
-from harness.fabric.stream_bench import RunPlan
 from harness.measure.queueing import Departures, finite_queue
 from harness.overlay import find_overlay
 from harness.session import Session

@@ -15,9 +15,11 @@ HARNESS = Path(__file__).parents[2] / "harness"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"hostrun", "sweep"},
     {"run", "generate", "catalogue"},
     {"report"},
     {"measure"},
+    {"hostpaced"},
     {"session"},
     {"fabric"},
     {"targets"},

@@ -71,6 +71,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "deadline",
         "queue",
         "output",
+        "theory",
         "facts",
     ]
     assert found["events"] == {

@@ -1,0 +1,219 @@
+"""One host-paced run, from what the user asked for to its result folder.
+
+    schedule -> null link (the sender's own overhead) -> link -> verdict -> result folder
+
+The same schedule is played twice under the same conditions, so that every number of the link stands
+beside what the sender alone adds on this machine at this moment.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from harness import benchmark as benchmarks
+from harness import session as sessions
+from harness.errors import ImageError, InputError
+from harness.hostpaced.links import NullLink
+from harness.hostpaced.pacing import play
+from harness.hostpaced.schedule import HostSchedule, Process, draw
+from harness.hostpaced.stillness import stillness
+from harness.inventory import find_board
+from harness.overlay import find_overlay, project_root
+from harness.report import facts, host_store, store
+from harness.report.host_result import HostRecord, build
+from harness.run import EXIT_STATUS, check_fit, make_payload
+from harness.targets import open_target
+from harness.targets.dma import dma_build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.benchmark import Benchmark
+    from harness.hostpaced.links import Link
+    from harness.hostpaced.pacing import Stamps
+    from harness.hostpaced.stillness import Stillness
+    from harness.report.host_schema import HostResult
+    from harness.run import Outcome, Progress
+
+LINKS: Final = ("null", "dma")
+NULL_NS: Final = 5_000_000_000
+"""Longest the null link is played for; a longer schedule is cut there."""
+_WARM_UP: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class HostRequest:
+    """What the user asked for.
+
+    Args:
+        link: `null` or `dma`.
+        out: Folder that receives the result folder.
+        benchmark: Whose events to send; None needs a rate, and sends none of them.
+        rate_hz: Mean rate; None for the benchmark's.
+        events: How many; None for the benchmark's.
+        process: `periodic` or `poisson`.
+        seed: Of a Poisson schedule.
+        target: How to reach a board, for `dma`.
+        board: Which board; None for the benchmark's own.
+        overrides: Assignments that change keys of the benchmark.
+        realtime: Whether to ask for real-time scheduling.
+        cpu: CPU to bind the sender to; None for any.
+    """
+
+    link: str
+    out: Path
+    benchmark: str | None = None
+    rate_hz: Fraction | None = None
+    events: int | None = None
+    process: Process = "periodic"
+    seed: int = 1
+    target: str = "virtual"
+    board: str | None = None
+    overrides: tuple[str, ...] = ()
+    realtime: bool = False
+    cpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Played:
+    """What both links gave."""
+
+    null_schedule: HostSchedule
+    null: Stamps
+    stamps: Stamps
+    broken_off: str | None
+    still: Stillness
+
+
+def run(request: HostRequest, progress: Progress) -> Outcome:
+    """Play a schedule from the host and store the result, whatever the verdict.
+
+    Raises:
+        InputError: Something the user gave is wrong.
+        InfrastructureError: The machine, the board or the link failed before the run.
+    """
+    from harness.run import Outcome  # noqa: PLC0415
+
+    if request.link not in LINKS:
+        raise InputError(
+            f"unknown link {request.link!r}", where="--link", hint=f"known: {', '.join(LINKS)}"
+        )
+    benchmark = _benchmark(request)
+    schedule = draw(*_pace(request, benchmark), request.process, request.seed)
+    out_dir = store.prepare(request.out)
+    started = facts.begin()
+    with ExitStack() as held:
+        link, target, found = _open(request, benchmark, held, progress)
+        simulated = found.pop("time_base", None) == "simulated fabric"
+        played = _play(request, schedule, link, progress)
+        link_facts = dict(link.facts())
+    record = HostRecord(
+        name=benchmark.name if benchmark is not None else request.link,
+        link=link.name,
+        target=target,
+        simulated=simulated,
+        schedule=schedule,
+        stamps=played.stamps,
+        null_schedule=played.null_schedule,
+        null_stamps=played.null,
+        broken_off=played.broken_off,
+        link_facts=link_facts,
+        conditions=played.still.facts(),
+        seeds={"schedule": request.seed}
+        | ({"traffic": benchmark.traffic.seed} if benchmark is not None else {}),
+        facts={**facts.collect(started, project_root()), "target": found},
+    )
+    result: HostResult = build(record)
+    folder = host_store.write(out_dir, result, played.stamps, played.null)
+    return Outcome(folder, EXIT_STATUS[result["verdict"]])
+
+
+def _benchmark(request: HostRequest) -> Benchmark | None:
+    if request.benchmark is None:
+        if request.link != "null":
+            raise InputError(
+                f"link {request.link} needs events to send",
+                where="--link",
+                hint="name a benchmark, such as smoke/loopback",
+            )
+        return None
+    return benchmarks.load(benchmarks.find(request.benchmark), request.overrides)
+
+
+def _pace(request: HostRequest, benchmark: Benchmark | None) -> tuple[Fraction, int]:
+    rate_hz, events = request.rate_hz, request.events
+    if benchmark is not None:
+        rate_hz = rate_hz or benchmark.arrival.rate_hz
+        events = events or benchmark.run.events
+    if rate_hz is None:
+        raise InputError("a rate is needed", where="--rate", hint='such as --rate "10 kHz"')
+    if events is None:
+        raise InputError("a number of events is needed", where="--events", hint="such as 20000")
+    return rate_hz, events
+
+
+def _open(
+    request: HostRequest, benchmark: Benchmark | None, held: ExitStack, progress: Progress
+) -> tuple[Link, str | None, dict[str, str]]:
+    """Return the link, the target's name if it has one, and what is known of that."""
+    if request.link == "null" or benchmark is None:
+        return NullLink(), None, {}
+    from harness.hostpaced.dma_link import DmaLink  # noqa: PLC0415
+
+    overlay = find_overlay(benchmark.overlay)
+    board = find_board(request.board or benchmark.board)
+    image = overlay.image(board.name)
+    check_fit(benchmark, overlay)
+    dma = dma_build(image)
+    progress.stage("making events and golden outputs")
+    payload = make_payload(benchmark, overlay)
+    progress.stage(f"opening {request.target}")
+    target = held.enter_context(open_target(request.target, board, progress.stage))
+    clock_hz = float(benchmark.run.clock_hz or overlay.clock_hz)
+    session = sessions.start(target, overlay, image, clock_hz)
+    if dma.instance not in session.ranges:
+        raise ImageError(f"the design maps no {dma.instance}", where=str(image.hwh))
+    session.bench.reset()
+    for register in overlay.accelerator.registers:
+        if register.access == "rw":
+            value = benchmark.accelerator.get(register.name, register.reset)
+            session.bench.set_accelerator(register.offset, value)
+    link = held.enter_context(
+        DmaLink(
+            target,
+            session.ranges[dma.instance],
+            dma,
+            session.bench,
+            payload.inputs,
+            payload.golden,
+        )
+    )
+    return link, target.name, {**target.facts(), "time_base": target.time_base}
+
+
+def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Progress) -> _Played:
+    beginning = _beginning(schedule, NULL_NS)
+    null = NullLink()
+    broken_off = None
+    progress.stage("calibrating the sender")
+    with stillness(realtime=request.realtime, cpu=request.cpu) as still:
+        # First calls are slow: caches, page faults, the interpreter's own specialisation.
+        play(null, _beginning(beginning, NULL_NS, _WARM_UP), still.spin_ns)
+        progress.stage("playing to the null link")
+        null_stamps, _ = play(null, beginning, still.spin_ns)
+        progress.stage(f"playing to link {link.name}")
+        stamps, failure = play(link, schedule, still.spin_ns)
+        if failure is not None:
+            broken_off = str(failure)
+    return _Played(beginning, null_stamps, stamps, broken_off, still)
+
+
+def _beginning(schedule: HostSchedule, longest_ns: int, most: int | None = None) -> HostSchedule:
+    """Return the events of a schedule's first `longest_ns`, at most so many, at least one."""
+    count = int((schedule.due_ns < longest_ns).sum())
+    if most is not None:
+        count = min(count, most)
+    return replace(schedule, due_ns=schedule.due_ns[: max(1, count)])
