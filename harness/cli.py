@@ -7,25 +7,19 @@ failed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import __version__
-from harness.errors import HarnessError, InputError
+from harness import __version__, actions
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.fabric.watch import Watcher, Watchers
-    from harness.run import Progress as RunProgress
-
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
-EXIT_INVALID = 3
 _BASELINES = Path("baselines.json")
 _FILE_HELP = "file of accepted runs (default: %(default)s)"
 _RUN_HELP = "folder of a run, its id or how only one begins, or last"
@@ -42,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
-        return EXIT_INVALID
+        return actions.EXIT_INVALID
     except (BrokenPipeError, SystemExit):
         # The reader has gone (rich turns that into SystemExit): no error of ours. What Python would
         # still flush at exit goes nowhere.
@@ -62,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="run a benchmark and say whether it passes")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=actions.run_benchmark)
     run.add_argument("benchmark", help="suite/name, or the path of a benchmark file")
     run.add_argument("--target", default="virtual", help="how to reach a board (default: virtual)")
     run.add_argument("--board", help="which board (default: the benchmark's)")
@@ -92,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
 
     listing = commands.add_parser("list", help="list benchmarks, overlays, sources and boards")
-    listing.set_defaults(command=_list)
+    listing.set_defaults(command=actions.list_all)
     listing.add_argument("--json", action="store_true", help="print JSON")
 
     _add_host(commands)
@@ -104,13 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_sweep(commands)
 
     build = commands.add_parser("build", help="compile an overlay's RTL for the virtual board")
-    build.set_defaults(command=_build)
+    build.set_defaults(command=actions.build_overlays)
     build.add_argument("overlay", nargs="+", help="name of an overlay")
 
     generate = commands.add_parser(
         "generate", help="write the files that follow from an overlay's manifest"
     )
-    generate.set_defaults(command=_generate)
+    generate.set_defaults(command=actions.generate_files)
     generate.add_argument("overlay", nargs="*", help="name of an overlay (default: all)")
     generate.add_argument(
         "--check", action="store_true", help="write nothing; fail if a file is not current"
@@ -126,7 +120,7 @@ def _add_host(commands: Commands) -> None:
         "the scheduled instant. What the sender itself adds is measured on a null link in the "
         "same run.",
     )
-    host.set_defaults(command=_host)
+    host.set_defaults(command=actions.run_host)
     host.add_argument("benchmark", nargs="?", help="whose events to send; not needed for null")
     host.add_argument("--rate", metavar="HZ", help='events per second, as in "10 kHz"')
     host.add_argument("--events", type=_positive, metavar="N", help="events to send")
@@ -163,7 +157,7 @@ def _add_sweep(commands: Commands) -> None:
         epilog="exit status: 0 all points measured, 1 a search found nothing, 2 bad input, 3 a run "
         "is invalid, 4 a point failed",
     )
-    sweep.set_defaults(command=_sweep)
+    sweep.set_defaults(command=actions.run_sweep)
     sweep.add_argument("benchmark", nargs="?", help="suite/name, or the path of a benchmark file")
     for option, metavar, says in (
         ("--rates", "LO:HI:N", "rates, evenly spaced, as in '10 MHz:40 MHz:7'"),
@@ -198,7 +192,7 @@ def _add_sweep(commands: Commands) -> None:
 
 def _add_history(commands: Commands) -> None:
     history = commands.add_parser("history", help="list the runs in a folder, newest last")
-    history.set_defaults(command=_history)
+    history.set_defaults(command=actions.show_history)
     _add_out(history)
     history.add_argument(
         "--benchmark", metavar="NAME", help="only runs of this one: its name, or suite/name"
@@ -212,7 +206,7 @@ def _add_history(commands: Commands) -> None:
 
 def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="show one stored run")
-    show.set_defaults(command=_show)
+    show.set_defaults(command=actions.show_run)
     show.add_argument("run", help=_RUN_HELP)
     _add_out(show)
     show.add_argument("--json", action="store_true", help="print its result.json")
@@ -227,7 +221,7 @@ def _add_compare(commands: Commands) -> None:
         epilog="exit status: 0 no regression, 1 a regression or change, 2 the runs are not alike, "
         "3 nobody can tell",
     )
-    compare.set_defaults(command=_compare)
+    compare.set_defaults(command=actions.compare_runs)
     compare.add_argument(
         "run",
         nargs="+",
@@ -267,14 +261,14 @@ def _add_compare(commands: Commands) -> None:
 
 def _add_baseline(commands: Commands) -> None:
     baseline = commands.add_parser("baseline", help="accept runs as what others must equal")
-    actions = baseline.add_subparsers(metavar="ACTION", required=True)
-    accept = actions.add_parser("accept", help="accept runs, in place of earlier ones")
-    accept.set_defaults(command=_accept)
+    kinds = baseline.add_subparsers(metavar="ACTION", required=True)
+    accept = kinds.add_parser("accept", help="accept runs, in place of earlier ones")
+    accept.set_defaults(command=actions.accept_baseline)
     accept.add_argument("run", nargs="+", help=f"{_RUN_HELP}; or several, as for compare")
     accept.add_argument("--file", type=Path, default=_BASELINES, help=_FILE_HELP)
     _add_out(accept)
-    listing = actions.add_parser("list", help="list accepted runs")
-    listing.set_defaults(command=_accepted)
+    listing = kinds.add_parser("list", help="list accepted runs")
+    listing.set_defaults(command=actions.list_baselines)
     listing.add_argument("--file", type=Path, default=_BASELINES, help=_FILE_HELP)
     listing.add_argument("--json", action="store_true", help="print the file")
 
@@ -286,7 +280,7 @@ def _add_report(commands: Commands) -> None:
         description="Write one HTML page that needs nothing else, for any number of runs; of "
         "several rates of one benchmark also latency and drops against load.",
     )
-    report.set_defaults(command=_report)
+    report.set_defaults(command=actions.write_report)
     report.add_argument(
         "result", nargs="+", type=Path, help="folder of a run, or of results: all runs in it"
     )
@@ -310,231 +304,3 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
-
-
-def _run(options: argparse.Namespace) -> int:
-    from harness import run  # noqa: PLC0415
-    from harness.report import store, terminal  # noqa: PLC0415
-
-    if options.plot:
-        from harness.report import plots  # noqa: PLC0415
-
-        plots.check_available()
-    with ExitStack() as held:
-        progress, watcher = _observers(options, held)
-        outcome = run.run(
-            run.Request(
-                benchmark=options.benchmark,
-                target=options.target,
-                board=options.board,
-                out=options.out,
-                overrides=tuple(options.overrides),
-            ),
-            progress,
-            watcher,
-        )
-    stored = store.load(outcome.folder)
-    if options.plot:
-        plots.latency_plot(stored.result, stored.histograms, outcome.folder.with_suffix(".png"))
-    if options.json:
-        print(json.dumps(stored.result, indent=2))
-    else:
-        terminal.show(stored.result, stored.histograms, outcome.folder)
-    return outcome.exit_status
-
-
-def _observers(options: argparse.Namespace, held: ExitStack) -> tuple[RunProgress, Watchers | None]:
-    """Return who is told of a run's progress, and who sees it; `held` ends them."""
-    from harness.fabric.watch import Watchers  # noqa: PLC0415
-    from harness.report.live import LiveView  # noqa: PLC0415
-    from harness.report.progress import Progress  # noqa: PLC0415
-
-    watchers: list[Watcher] = []
-    if options.metrics is not None:
-        from harness.report.metrics import MetricsServer  # noqa: PLC0415
-
-        watchers.append(held.enter_context(MetricsServer(options.metrics)))
-    if options.live:
-        view = held.enter_context(LiveView())
-        return view, Watchers((*watchers, view))
-    progress = held.enter_context(Progress(quiet=options.json))
-    return progress, Watchers(tuple(watchers)) if watchers else None
-
-
-def _host(options: argparse.Namespace) -> int:
-    from harness import hostrun  # noqa: PLC0415
-    from harness.quantity import parse_frequency  # noqa: PLC0415
-    from harness.report import host_store, host_terminal  # noqa: PLC0415
-    from harness.report.progress import Progress  # noqa: PLC0415
-
-    with Progress(quiet=options.json) as progress:
-        outcome = hostrun.run(
-            hostrun.HostRequest(
-                link=options.link,
-                out=options.out,
-                benchmark=options.benchmark,
-                rate_hz=None if options.rate is None else parse_frequency(options.rate),
-                events=options.events,
-                process=options.process,
-                seed=options.seed,
-                target=options.target,
-                board=options.board,
-                overrides=tuple(options.overrides),
-                realtime=options.realtime,
-                cpu=options.cpu,
-            ),
-            progress,
-        )
-    stored = host_store.load(outcome.folder)
-    if options.json:
-        print(json.dumps(stored.result, indent=2))
-    else:
-        host_terminal.show(stored.result, outcome.folder)
-    return outcome.exit_status
-
-
-def _sweep(options: argparse.Namespace) -> int:
-    from harness.report import sweep as view  # noqa: PLC0415
-    from harness.report.progress import Progress  # noqa: PLC0415
-    from harness.sweep import ask, engine  # noqa: PLC0415
-
-    plan = ask.plan_of(options)
-    folder = options.resume or options.out or ask.new_folder()
-    try:
-        with Progress(quiet=options.json) as progress:
-            if plan is None:
-                outcome = engine.resume(folder, options.jobs, progress)
-            else:
-                outcome = engine.begin(folder, plan, options.jobs, progress)
-    except KeyboardInterrupt:
-        print(f"harness: interrupted; go on with: harness sweep --resume {folder}", file=sys.stderr)
-        return EXIT_INVALID
-    if options.json:
-        found = {"points": outcome.rows, "findings": outcome.findings, "folder": str(folder)}
-        print(json.dumps(found, indent=2))
-    else:
-        view.show(outcome.rows, outcome.findings, folder)
-    return outcome.exit_status
-
-
-def _list(options: argparse.Namespace) -> int:
-    from harness import catalogue  # noqa: PLC0415
-    from harness.report import terminal  # noqa: PLC0415
-
-    found = catalogue.everything()
-    if options.json:
-        print(json.dumps(found, indent=2))
-    else:
-        terminal.show_catalogue(found)
-    return 0
-
-
-def _history(options: argparse.Namespace) -> int:
-    from dataclasses import asdict  # noqa: PLC0415
-
-    from harness.report import history, listing, selection  # noqa: PLC0415
-
-    entries = history.refresh(options.out, rebuild=options.rebuild)
-    entries = selection.of_benchmark(entries, options.benchmark)[-(options.last or 0) :]
-    if options.json:
-        print(json.dumps([asdict(entry) for entry in entries], indent=2))
-    else:
-        listing.show_history(entries)
-    return 0
-
-
-def _show(options: argparse.Namespace) -> int:
-    from harness.report import reader, selection, terminal  # noqa: PLC0415
-
-    folder = reader.open_folder(selection.find_run(options.run, options.out))
-    folder.verify()
-    if options.json:
-        print(json.dumps(folder.result(), indent=2))
-    else:
-        terminal.show(folder.result(), folder.histograms(), folder.path)
-    return 0
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from harness.measure.compare import Rules  # noqa: PLC0415
-    from harness.report import comparison, junit, listing  # noqa: PLC0415
-
-    found = comparison.compare_stored(
-        options.run,
-        options.out,
-        Rules(frozenset(options.allow), options.alpha, options.threshold / 100),
-        options.file if options.baseline else None,
-    )
-    if options.junit:
-        junit.write(found, options.junit)
-    if options.json:
-        print(json.dumps(comparison.document(found), indent=2))
-    else:
-        for each in found:
-            listing.show_comparison(each)
-    return comparison.exit_status(found)
-
-
-def _accept(options: argparse.Namespace) -> int:
-    from harness.report import baseline, listing  # noqa: PLC0415
-    from harness.report.comparison import load_runs  # noqa: PLC0415
-
-    runs = [run for name in options.run for run in load_runs(name, options.out)]
-    listing.show_accepted(baseline.accept(runs, options.file), options.file)
-    return 0
-
-
-def _accepted(options: argparse.Namespace) -> int:
-    from harness.report import baseline, listing  # noqa: PLC0415
-
-    found = baseline.read(options.file)
-    if options.json:
-        print(json.dumps(baseline.document(found), indent=2))
-    else:
-        listing.show_accepted(found.entries, options.file)
-    return 0
-
-
-def _report(options: argparse.Namespace) -> int:
-    from harness.report import html, markdown  # noqa: PLC0415
-    from harness.report.html import gather  # noqa: PLC0415
-
-    runs, unreadable = gather.gather(options.result)
-    if options.output or not (options.markdown or options.plots):
-        page = options.output or Path("report.html")
-        gather.write(page, html.render(runs, unreadable))
-        print(page)
-    if options.markdown:
-        gather.write(options.markdown, markdown.summary(runs, unreadable))
-        print(options.markdown)
-    if options.plots:
-        for path in gather.plot(runs, options.plots):
-            print(path)
-    for folder, why in unreadable.items():
-        print(f"harness: not shown: {folder}: {why}", file=sys.stderr)
-    return 0
-
-
-def _build(options: argparse.Namespace) -> int:
-    from harness.overlay import find_overlay  # noqa: PLC0415
-    from harness.report.progress import Progress  # noqa: PLC0415
-    from harness.targets.virtual import build_fabric  # noqa: PLC0415
-
-    for name in options.overlay:
-        with Progress(quiet=False) as progress:
-            library = build_fabric(find_overlay(name), progress.stage)
-        print(f"{name}: {library}")
-    return 0
-
-
-def _generate(options: argparse.Namespace) -> int:
-    from harness.generate.write import generate  # noqa: PLC0415
-    from harness.overlay import find_overlay, list_overlays  # noqa: PLC0415
-
-    names = options.overlay or list_overlays()
-    if not names:
-        raise InputError("there is no overlay", where="overlays/")
-    for name in names:
-        for path in generate(find_overlay(name), check=options.check):
-            print(path)
-    return 0

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.cli import main
@@ -290,6 +290,7 @@ def test_waiting_events_are_counted_cycle_by_cycle(steps: list[int], ii: int, pl
     trace = trace_of(due, ii, 5, places)
     changes, waiting = depth.waiting(trace)
     assert (np.diff(changes) > 0).all()
+    assert changes[-1] <= trace.scheduled[-1]
     for cycle in range(int(due[0]), int(trace.scheduled[-1]) + 1):
         wanted = int(((trace.scheduled <= cycle) & (trace.accepted > cycle)).sum())
         at = int(np.searchsorted(changes, cycle, side="right")) - 1
@@ -318,7 +319,8 @@ def test_waits_by_place_in_the_train(make: Make) -> None:
     slots = orbit.filling.slots
     assert found.taken.sum() == 4096
     assert found.dropped.sum() == run.deduced.missing.size > 0
-    for place in (0, 7, 8, 30, 47):
+    assert any(found.taken % 2 == 0)
+    for place in range(48):
         here = np.sort(waits[orbit.bunch == place])
         lost = orbit.filling.bunch[slots[run.deduced.missing % 2744]] == place
         assert (found.taken[place], found.dropped[place]) == (here.size, lost.sum())
@@ -806,6 +808,7 @@ stamps = st.integers(0, 300)
 
 
 @given(st.lists(st.tuples(stamps, stamps, stamps, stamps), min_size=1, max_size=40))
+@example([(1, 0, 0, 0), *[(0, 0, 0, 0)] * 7, (1, 0, 0, 0)])
 @settings(max_examples=60, deadline=None)
 def test_stamps_that_contradict_themselves_are_drawn_all_the_same(
     rows: list[tuple[int, int, int, int]],

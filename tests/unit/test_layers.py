@@ -15,6 +15,7 @@ HARNESS = Path(__file__).parents[2] / "harness"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"actions"},
     {"hostrun", "sweep"},
     {"run", "generate", "catalogue"},
     {"report"},

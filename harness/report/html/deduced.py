@@ -94,7 +94,7 @@ def deduce(result: Result, trace: Trace | None) -> Deduced:
     """Return what a result and its stamps tell."""
     interval = recorded(result) or contract(result) or (None if trace is None else _interval(trace))
     process = _recorded_process(result)
-    if trace is None or not trace.event.size:
+    if trace is None or not _in_order(trace):
         return Deduced(process, None, np.zeros(0, np.int64), None, interval, None)
     orbit = None
     if process == "unknown":
@@ -175,6 +175,12 @@ def _recorded_process(result: Result) -> Process:
     return _MODELS.get((theory and theory["model"]) or "", "unknown")
 
 
+def _in_order(trace: Trace) -> bool:
+    """Return whether there are events, and they are in order; else nothing follows."""
+    steps, due = np.diff(trace.event), np.diff(trace.scheduled)
+    return bool(trace.event.size and (steps > 0).all() and (due >= 0).all())
+
+
 def _missing(trace: Trace) -> NDArray[np.int64]:
     first, last = int(trace.event[0]), int(trace.event[-1])
     if last - first > _WIDEST:
@@ -205,7 +211,7 @@ def _agreeing(trace: Trace, interval_cycles: int) -> tuple[int, int]:
     free = np.flatnonzero(trace.accepted == trace.scheduled)
     first = int(free[0]) if free.size else 0
     due = trace.scheduled[first:]
-    if not free.size or bool((np.diff(due) < 0).any()):
+    if not free.size:
         return 0, 0
     accepted, _ = lindley(due, interval_cycles, 0)
     return int((accepted == trace.accepted[first:]).sum()), due.size
