@@ -130,11 +130,16 @@ def load_trace(
         filled = 0
         for piece in pieces:
             last = filled + piece.event.size
-            for row, name in enumerate(_STAMPS):
-                block[row, filled:last] = getattr(piece, name)
+            if last <= events:
+                for row, name in enumerate(_STAMPS):
+                    block[row, filled:last] = getattr(piece, name)
             filled = last
     if filled != events:
-        raise StorageError("holds fewer events than it says", where=str(folder.path))
+        raise StorageError(
+            "does not hold as many events as it says",
+            where=str(folder.path),
+            why=f"{filled} instead of {events}",
+        )
     names = [name if name == "event" else f"{name}_cycles" for name in _STAMPS]
     frame: pd.DataFrame = pd.DataFrame(block.T, columns=names, copy=False)
     return frame

@@ -29,7 +29,7 @@ from harness.measure.summary import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,18 +38,21 @@ if TYPE_CHECKING:
 small = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=5)
 
 
-def by_counting(before: Sequence[float], after: Sequence[float]) -> Fraction:
-    """Two-sided p of the statistic U, by dealing the values in every possible way."""
+def every_deal(before: Sequence[float], after: Sequence[float]) -> Iterator[tuple[Fraction, bool]]:
+    """U of every way to deal the values into two groups, and whether it is the given one."""
     values = [*before, *after]
-
-    def u(chosen: tuple[int, ...]) -> Fraction:
+    given_one = tuple(range(len(before), len(values)))
+    for chosen in itertools.combinations(range(len(values)), len(after)):
         others = [values[i] for i in range(len(values)) if i not in chosen]
         pairs = itertools.product((values[i] for i in chosen), others)
-        return sum((Fraction((x > y) * 2 + (x == y), 2) for x, y in pairs), Fraction(0))
+        yield Fraction(sum((x > y) * 2 + (x == y) for x, y in pairs), 2), chosen == given_one
 
-    deals = [u(deal) for deal in itertools.combinations(range(len(values)), len(after))]
-    observed = u(tuple(range(len(before), len(values))))
-    tail = min(sum(v <= observed for v in deals), sum(v >= observed for v in deals))
+
+def by_counting(before: Sequence[float], after: Sequence[float]) -> Fraction:
+    """Two-sided p of the statistic U: twice the smaller tail."""
+    deals = [u for u, _ in every_deal(before, after)]
+    observed = next(u for u, dealt in every_deal(before, after) if dealt)
+    tail = min(sum(u <= observed for u in deals), sum(u >= observed for u in deals))
     return min(Fraction(1), Fraction(2 * tail, len(deals)))
 
 
@@ -100,6 +103,24 @@ def test_the_approximation_meets_the_exact_test_where_it_takes_over(
             approximate.append(found.p)
     assert min(exact) < 1e-3 < max(exact)
     np.testing.assert_allclose(approximate, exact, atol=error)
+
+
+@given(small, small)
+def test_the_approximation_has_the_mean_and_variance_of_all_deals(
+    before: list[float], after: list[float]
+) -> None:
+    deals = [u for u, _ in every_deal(before, after)]
+    observed = next(u for u, dealt in every_deal(before, after) if dealt)
+    mean = sum(deals) / len(deals)
+    variance = sum((u - mean) ** 2 for u in deals) / len(deals)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.measure.rank_test.MOST_EXACT", 0)
+        p = mann_whitney(before, after).p
+    if variance == 0:
+        assert p == 1.0
+    else:
+        distance = max(0.0, abs(float(observed - mean)) - 0.5)
+        assert p == pytest.approx(math.erfc(distance / math.sqrt(2 * variance)), rel=1e-12)
 
 
 def test_scipy_says_the_same() -> None:
@@ -484,6 +505,20 @@ def test_an_event_that_overflows_by_another_amount_is_a_change() -> None:
     more = bins({**TOTAL, 20: 497}, overflow=6)
     (total,) = changes(simulated("a", before), simulated("b", more)).values()
     assert (total.numbers["bins_differ"], total.numbers["events_moved"]) == (2, 3)
+
+
+def test_the_hash_covers_all_that_a_histogram_says() -> None:
+    base = bins({20: 5, 21: 5, 22: 5, 23: 5})
+    assert distribution(base).sha256 == distribution(bins({23: 5, 22: 5, 21: 5, 20: 5})).sha256
+    others = [
+        bins({20: 6, 21: 4, 22: 4, 23: 6}),  # the same bins, number of events and sum
+        bins({20: 5, 21: 5, 22: 5, 23: 5}, size=65),
+        *(
+            dataclasses.replace(base, **{name: 1})  # type: ignore[arg-type]
+            for name in ("overflow", "count", "minimum", "maximum", "total")
+        ),
+    ]
+    assert len({distribution(each).sha256 for each in (base, *others)}) == 8
 
 
 def test_bins_of_another_number_are_compared_nonetheless() -> None:

@@ -223,6 +223,8 @@ def test_a_spoiled_index_is_made_anew_in_silence(
     SPOILED[how](out / INDEX)
     assert refresh(out) == found
     assert rows(out) == kept
+    with closing(sqlite3.connect(out / INDEX)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (history.VERSION,)
     assert capfd.readouterr() == ("", "")
 
 
@@ -314,6 +316,15 @@ def test_results_that_nobody_can_use_are_told(
 ) -> None:
     make(**{key: value})
     assert words in damage_of(out)
+
+
+def test_what_a_newer_harness_can_read_is_no_longer_damaged(
+    make: Make, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(schema=2)
+    assert "newer harness" in damage_of(out)
+    monkeypatch.setattr("harness.report.schema.SCHEMA", 2)
+    assert [entry.damage for entry in refresh(out)] == [None]
 
 
 def test_what_is_not_json_everywhere_is_told(make: Make, out: Path) -> None:

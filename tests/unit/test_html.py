@@ -808,6 +808,7 @@ stamps = st.integers(0, 300)
 
 
 @given(st.lists(st.tuples(stamps, stamps, stamps, stamps), min_size=1, max_size=40))
+@example([(0, 4, 0, 0)])
 @example([(1, 0, 0, 0), *[(0, 0, 0, 0)] * 7, (1, 0, 0, 0)])
 @settings(max_examples=60, deadline=None)
 def test_stamps_that_contradict_themselves_are_drawn_all_the_same(

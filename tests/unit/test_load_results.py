@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import inspect
@@ -305,6 +306,17 @@ def test_an_archive_that_says_more_than_it_holds_is_refused(
             archive.writestr(name, content.replace(b"(5,)", b"(7,)"))
     seal(folder, path.name)
     with pytest.raises(StorageError, match="is not a table of stamps"):
+        harness.load_trace(folder)
+
+
+@pytest.mark.parametrize("said", [4, 6])
+def test_a_trace_that_is_longer_or_shorter_than_it_says_is_refused(
+    synthetic: Synthetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: int
+) -> None:
+    folder = write(synthetic, tmp_path, stamps(5))
+    lying = contextlib.nullcontext((said, iter([stamps(5)])))
+    monkeypatch.setattr(reader.Folder, "trace", lambda _: lying)
+    with pytest.raises(StorageError, match=f"as many events as it says; 5 instead of {said}"):
         harness.load_trace(folder)
 
 

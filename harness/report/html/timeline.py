@@ -94,7 +94,9 @@ def figure(
     lost = missing[(missing > events[0]) & (missing < events[-1])]
     numbers = np.union1d(events, lost)
     area = frame(_HEAD, float(min(560, max(200, 12 * numbers.size))))
-    low, high = int(trace.scheduled[rows].min()), int(trace.done[rows].max())
+    # Both of both: the stamps of an invalid run may run backwards.
+    ends = np.concatenate((trace.scheduled[rows], trace.done[rows]))
+    low, high = int(ends.min()), int(ends.max())
     margin = max(2.0, 0.01 * (high - low))
     scale = Linear(low - margin, high + margin, area.left, area.right)
     pitch = area.height / numbers.size
