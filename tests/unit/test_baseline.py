@@ -114,6 +114,15 @@ def test_a_run_that_must_not_be_believed_is_neither_compared_nor_accepted(
     assert not file.exists()
 
 
+def test_a_run_whose_fabric_was_not_read_is_refused_for_what_it_is(
+    synthetic: Synthetic, tmp_path: Path
+) -> None:
+    unread: Any = {**synthetic.result()[0], "verdict": "interrupted"}
+    folder = store.write(store.prepare(tmp_path), unread, None)
+    with pytest.raises(InputError, match="a run that is interrupted cannot be compared"):
+        load_run(folder)
+
+
 def test_a_damaged_run_is_not_compared(make: Make) -> None:
     folder = make()
     path = next(folder.glob("histograms.*"))

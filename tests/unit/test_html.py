@@ -328,6 +328,20 @@ def test_waits_by_place_in_the_train(make: Make) -> None:
         assert found.median[place] == np.quantile(here, 0.5, method="inverted_cdf")
 
 
+def test_the_median_wait_is_that_of_an_event(make: Make) -> None:
+    run = run_of(make(lhc(3990)))
+    assert run.stored.trace is not None
+    assert run.deduced.orbit is not None
+    waits = np.random.default_rng(1).permutation(run.stored.trace.event.size)
+    accepted = run.stored.trace.scheduled + waits
+    trace = dataclasses.replace(run.stored.trace, accepted=accepted)
+    found = train.by_bunch(trace, run.deduced.orbit, run.deduced.missing)
+    assert {0, 1} == set((found.taken % 2).tolist())
+    for place in range(48):
+        here = waits[run.deduced.orbit.bunch == place]
+        assert found.median[place] == np.quantile(here, 0.5, method="inverted_cdf")
+
+
 def test_the_timeline_shows_the_worst_wait(make: Make) -> None:
     for due, ii in ((bernoulli(18e6), 10), (bernoulli(1e6), 10), (periodic(30e6), 10)):
         trace = make(due, ii=ii, limit=400).trace
