@@ -74,7 +74,7 @@ def parse(text: str, where: str, error: type[InputError]) -> dict[str, Any]:
         InputError: As `error`: it is not TOML, or a key is there twice.
     """
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        content: dict[str, Any] = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError, ArithmeticError) as cause:
         match = re.search(r"at line (\d+)", str(cause))
         lines = text.splitlines()
@@ -87,6 +87,7 @@ def parse(text: str, where: str, error: type[InputError]) -> dict[str, Any]:
             why=f"{cause}{quote}",
             hint="keep one of them" if twice else 'strings go in quotes, as in rate = "40 MHz"',
         ) from cause
+    return content
 
 
 def assign(content: Mapping[str, Any], assignment: str, error: type[InputError]) -> dict[str, Any]:
