@@ -17,7 +17,7 @@ LAYERS = [
     {"cli"},
     {"actions"},
     {"hostrun", "sweep"},
-    {"run", "generate", "catalogue"},
+    {"run", "generate", "catalogue", "firmware"},
     {"report"},
     {"measure"},
     {"hostpaced"},
