@@ -15,7 +15,7 @@ from typing import Literal
 Access = Literal["ro", "rw", "wo"]
 
 ABI_MAJOR = 1
-ABI_MINOR = 0
+ABI_MINOR = 1
 ABI = ABI_MAJOR << 16 | ABI_MINOR
 MAGIC = int.from_bytes(b"FILB", "big")
 UNMAPPED_WORD = 0xBAD0_ADD2
@@ -69,6 +69,8 @@ class Control(IntFlag):
     ABORT = 1 << 1
     CLEAR = 1 << 2
     SNAPSHOT = 1 << 3
+    LOAD = 1 << 4
+    DUMP = 1 << 5
 
 
 class Status(IntFlag):
@@ -77,6 +79,7 @@ class Status(IntFlag):
     RUNNING = 1 << 0
     DONE = 1 << 1
     CLEARING = 1 << 2
+    MOVING = 1 << 3
 
 
 class Fault(IntFlag):
@@ -86,6 +89,7 @@ class Fault(IntFlag):
     UNEXPECTED_OUTPUT = 1 << 9
     AGE_ALARM = 1 << 10
     BAD_COMMAND = 1 << 11
+    BLOCK = 1 << 12
 
 
 class Config(IntFlag):
@@ -115,8 +119,8 @@ REGISTERS: tuple[Register, ...] = (
     Register("SPY_ROWS", 0x038, "ro", "output beats that the spy memory holds"),
     Register("GAP_ENTRIES", 0x03C, "ro", "entries of the gap table"),
     Register("SCRATCH", 0x040, "rw", "free for the host: proves that writes arrive"),
-    Register("CONTROL", 0x080, "wo", "start, abort, clear, snapshot"),
-    Register("STATUS", 0x084, "ro", "running, done, clearing; sticky faults from bit 8"),
+    Register("CONTROL", 0x080, "wo", "start, abort, clear, snapshot, load, dump"),
+    Register("STATUS", 0x084, "ro", "running, done, clearing, moving; sticky faults from bit 8"),
     Register("CONFIG", 0x088, "rw", "path, schedule kind, output check"),
     Register("EVENTS", 0x08C, "rw", "events to schedule in a run"),
     Register("DISTINCT", 0x090, "rw", "events in the event memory, played in a loop", reset=1),
@@ -131,6 +135,8 @@ REGISTERS: tuple[Register, ...] = (
     Register("DEADLINE", 0x0B8, "rw", "cycles; a larger total is a miss", reset=0xFFFF_FFFF),
     Register("TRACE_START", 0x0BC, "rw", "number of the first event to trace"),
     Register("CYCLE_INIT", 0x0C0, "rw", "stamp of the first schedulable cycle"),
+    Register("BLOCK_ADDRESS", 0x0C4, "rw", "byte offset in this map of the block to move"),
+    Register("BLOCK_WORDS", 0x0C8, "rw", "words of the block to move"),
     Register("CYCLE", 0x100, "ro", "clock cycles since configuration, at the snapshot", words=2),
     Register("RUN_CYCLES", 0x108, "ro", "cycles since the first schedulable one", words=2),
     Register("SCHEDULED", 0x110, "ro", "events scheduled", words=2),

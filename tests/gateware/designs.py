@@ -32,6 +32,16 @@ MEASURE = Design(
     ),
 )  # fmt: skip
 
+MOVERS = {
+    (taken, given): Design(
+        "block_mover",
+        library("block_mover"),
+        {},
+        {"InWidth": taken, "OutWidth": given, "LeastWrite": 0x1_0000},
+    )
+    for taken, given in ((32, 256), (256, 128), (96, 32))
+}
+
 
 @dataclass(frozen=True)
 class Bench:

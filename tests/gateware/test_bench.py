@@ -19,9 +19,9 @@ GROUPS = {width: pytest.mark.xdist_group(f"gateware-bench-{width}") for width in
     [
         pytest.param(width, module, marks=GROUPS[width], id=f"{module}-{width}")
         for width, modules in (
-            (32, ("bench_registers", "bench_runs", "bench_commands", "bench_dma")),
-            (64, ("bench_registers", "bench_dma")),
-            (256, ("bench_registers", "bench_runs", "bench_dma")),
+            (32, ("bench_registers", "bench_runs", "bench_commands", "bench_dma", "bench_blocks")),
+            (64, ("bench_registers", "bench_dma", "bench_blocks")),
+            (256, ("bench_registers", "bench_runs", "bench_dma", "bench_blocks")),
             (1024, ("bench_smallest",)),
         )
         for module in modules

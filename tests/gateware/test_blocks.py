@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateware.designs import MEASURE, TRAFFIC
+from tests.gateware.designs import MEASURE, MOVERS, TRAFFIC
 from tests.gateware.rtl import Design, check, must_stop, simulate
 
 TRAFFIC_GROUP = pytest.mark.xdist_group("gateware-traffic")
@@ -38,6 +38,18 @@ STOPS = [
 @pytest.mark.parametrize(("design", "module"), MODULES)
 def test_block(design: Design, module: str, tmp_path: Path) -> None:
     check(simulate(design, module, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [
+        pytest.param(widths, marks=pytest.mark.xdist_group(f"gateware-mover-{widths[0]}"))
+        for widths in MOVERS
+    ],
+    ids=str,
+)
+def test_block_mover(widths: tuple[int, int], tmp_path: Path) -> None:
+    check(simulate(MOVERS[widths], "mover", tmp_path))
 
 
 @pytest.mark.parametrize(("design", "module", "test", "message"), STOPS)

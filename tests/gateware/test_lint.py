@@ -17,9 +17,9 @@ LARGEST = BenchSizes(
     trace_depth=1 << 15, spy_depth=1 << 11, gap_entries=1 << 14, in_flight=1 << 15,
 )  # fmt: skip
 BENCH_BLOCKS = (
-    "bench_pkg", "axis_check", "bench_axil", "bench_regs", "event_player", "event_schedule",
-    "latency_histogram", "latency_monitor", "output_checker", "path_select", "ram_1r1w",
-    "trace_memory", "stream_bench",
+    "bench_pkg", "axis_check", "bench_axil", "bench_regs", "block_mover", "event_player",
+    "event_schedule", "latency_histogram", "latency_monitor", "output_checker", "path_select",
+    "ram_1r1w", "trace_memory", "stream_bench",
 )  # fmt: skip
 
 
@@ -44,6 +44,8 @@ BLOCKS = [
     Edge("axis_check", (), {"Width": 1}),
     Edge("axis_check", (), {"Width": 1024}),
     Edge("bench_axil", (), {"AddrWidth": 3, "TimeoutCycles": 1}),
+    Edge("block_mover", (), {"InWidth": 32, "OutWidth": 1024}),
+    Edge("block_mover", (), {"InWidth": 1024, "OutWidth": 32}),
     Edge("event_player", (), {"InWidth": 32, "EventRows": 2, "GoldenRows": 2, "QueueDepth": 2}),
     Edge("event_player", (), {"InWidth": 1024, "QueueDepth": 1 << 15}),
     Edge("event_schedule", (), {"GapEntries": 2}),

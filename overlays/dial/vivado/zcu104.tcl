@@ -1,5 +1,5 @@
 # Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-# overlay digest a4d0d5a06342472d1ab79eec67feecf7
+# overlay digest eb92496bda5218576a479ba286de9f88
 # Builds the bitstream of overlay dial for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/dial/vivado/zcu104.tcl
@@ -22,6 +22,7 @@ foreach file {
   overlays/lib/rtl/bench/axis_check.sv
   overlays/lib/rtl/bench/bench_axil.sv
   overlays/lib/rtl/bench/bench_regs.sv
+  overlays/lib/rtl/bench/block_mover.sv
   overlays/lib/rtl/bench/event_player.sv
   overlays/lib/rtl/bench/event_schedule.sv
   overlays/lib/rtl/bench/latency_histogram.sv
@@ -135,7 +136,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"dial\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"a4d0d5a06342472d1ab79eec67feecf7\""
+puts $record "digest = \"eb92496bda5218576a479ba286de9f88\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

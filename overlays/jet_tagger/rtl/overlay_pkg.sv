@@ -1,15 +1,15 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 987d881990a339bb5db01cc7195fb89a
+// overlay digest 205519063d98c583ab0aa5e21fddef5a
 
 /// Classifies jets from 16 features with a quantised 16-64-32-32-5 network, bit-exact to its model.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'h987d881990a339bb5db01cc7195fb89a;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h205519063d98c583ab0aa5e21fddef5a;
   localparam logic [31:0] MAGIC = 32'h46494c42;
-  localparam logic [31:0] ABI = 32'h00010000;
+  localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;
   /// Clock the design is built for, in Hz.
   localparam logic [31:0] CLOCK_HZ = 32'd200000000;
@@ -70,9 +70,9 @@ package overlay_pkg;
   localparam logic [21:0] REG_GAP_ENTRIES = 22'h00003c;
   /// rw: free for the host: proves that writes arrive.
   localparam logic [21:0] REG_SCRATCH = 22'h000040;
-  /// wo: start, abort, clear, snapshot.
+  /// wo: start, abort, clear, snapshot, load, dump.
   localparam logic [21:0] REG_CONTROL = 22'h000080;
-  /// ro: running, done, clearing; sticky faults from bit 8.
+  /// ro: running, done, clearing, moving; sticky faults from bit 8.
   localparam logic [21:0] REG_STATUS = 22'h000084;
   /// rw: path, schedule kind, output check.
   localparam logic [21:0] REG_CONFIG = 22'h000088;
@@ -102,6 +102,10 @@ package overlay_pkg;
   localparam logic [21:0] REG_TRACE_START = 22'h0000bc;
   /// rw: stamp of the first schedulable cycle.
   localparam logic [21:0] REG_CYCLE_INIT = 22'h0000c0;
+  /// rw: byte offset in this map of the block to move.
+  localparam logic [21:0] REG_BLOCK_ADDRESS = 22'h0000c4;
+  /// rw: words of the block to move.
+  localparam logic [21:0] REG_BLOCK_WORDS = 22'h0000c8;
   /// ro: clock cycles since configuration, at the snapshot, low word first.
   localparam logic [21:0] REG_CYCLE = 22'h000100;
   /// ro: cycles since the first schedulable one, low word first.

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest ff3feea88093dc80962f44599e7cb0db
+// overlay digest 0d2b394205843ec724a3f7b07a6a0f51
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,5 +1,5 @@
 # Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-# overlay digest ff3feea88093dc80962f44599e7cb0db
+# overlay digest 0d2b394205843ec724a3f7b07a6a0f51
 # Builds the bitstream of overlay loopback for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/loopback/vivado/zcu104.tcl
@@ -22,6 +22,7 @@ foreach file {
   overlays/lib/rtl/bench/axis_check.sv
   overlays/lib/rtl/bench/bench_axil.sv
   overlays/lib/rtl/bench/bench_regs.sv
+  overlays/lib/rtl/bench/block_mover.sv
   overlays/lib/rtl/bench/event_player.sv
   overlays/lib/rtl/bench/event_schedule.sv
   overlays/lib/rtl/bench/latency_histogram.sv
@@ -135,7 +136,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"loopback\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"ff3feea88093dc80962f44599e7cb0db\""
+puts $record "digest = \"0d2b394205843ec724a3f7b07a6a0f51\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

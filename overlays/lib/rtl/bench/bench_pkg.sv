@@ -53,6 +53,8 @@ package bench_pkg;
     logic [31:0] deadline;
     logic [31:0] trace_start;
     logic [31:0] cycle_init;
+    logic [31:0] block_address;
+    logic [31:0] block_words;
   } config_t;
 
   /// Memories behind the register port.

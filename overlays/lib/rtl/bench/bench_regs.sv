@@ -26,11 +26,16 @@ module bench_regs
   output logic                 start_o,
   output logic                 abort_o,
   output logic                 clear_o,
+  output logic                 load_o,
+  output logic                 dump_o,
   input  logic                 running_i,
   input  logic                 done_i,
   input  logic                 clearing_i,
+  input  logic                 moving_i,
   /// Sticky faults, as in STATUS from bit 8.
   input  logic [2:0]           faults_i,
+  /// A block was not moved as asked, high for one cycle.
+  input  logic                 block_fault_i,
   input  counters_t            counters_i,
   /// The window addressed, with the word within it; a read's data comes one cycle after the grant.
   output window_e              win_o,
@@ -47,7 +52,8 @@ module bench_regs
   logic [31:0] scratch_q, rdata;
   logic [21:0] offset;
   window_e     window;
-  logic        known, read_only, act, write, bad_command_q, granted_q, control, refused;
+  logic        known, read_only, act, write, bad_command_q, block_fault_q, granted_q, control;
+  logic        refused, unmovable, move;
 
   assign config_o = config_q;
   assign offset   = {req_addr_i[21:2], 2'b00};
@@ -105,7 +111,8 @@ module bench_regs
         REG_TRACE_ENTRIES:  rdata = TRACE_DEPTH;
         REG_SPY_ROWS:       rdata = SPY_DEPTH;
         REG_GAP_ENTRIES:    rdata = GAP_ENTRIES;
-        REG_STATUS: rdata = {20'b0, bad_command_q, faults_i, 5'b0, clearing_i, done_i, running_i};
+        REG_STATUS: rdata = {19'b0, block_fault_q, bad_command_q, faults_i, 4'b0, moving_i, clearing_i,
+                             done_i, running_i};
         REG_CYCLE:               rdata = 32'(snap_q.cycle);
         REG_CYCLE + 4:           rdata = 32'(snap_q.cycle >> 32);
         REG_RUN_CYCLES:          rdata = 32'(snap_q.run_cycles);
@@ -178,6 +185,8 @@ module bench_regs
             REG_DEADLINE:          rdata = config_q.deadline;
             REG_TRACE_START:       rdata = config_q.trace_start;
             REG_CYCLE_INIT:        rdata = config_q.cycle_init;
+            REG_BLOCK_ADDRESS:     rdata = config_q.block_address;
+            REG_BLOCK_WORDS:       rdata = config_q.block_words;
             default:               known = 1'b0;
           endcase
         end
@@ -202,15 +211,25 @@ module bench_regs
 
   // A command that cannot be obeyed now is refused and remembered; so is a start together with a
   // clear, which would count into bins that are still to be zeroed.
-  assign refused = running_i || clearing_i || (req_wdata_i[0] && req_wdata_i[2]);
+  assign refused = running_i || clearing_i || moving_i || (req_wdata_i[0] && req_wdata_i[2]);
   assign start_o = control && req_wdata_i[0] && !refused;
   assign abort_o = control && req_wdata_i[1];
   assign clear_o = control && req_wdata_i[2] && !refused;
+
+  // A block moves on its own: one way, and while its streams are not the accelerator's.
+  assign move      = |req_wdata_i[5:4];
+  assign unmovable = refused || config_q.path_dma || config_q.block_words == '0
+                     || config_q.block_words > 32'(1 << (AddrWidth - 2))
+                     || config_q.block_address >= 32'(1 << AddrWidth)
+                     || config_q.block_address[1:0] != '0 || &req_wdata_i[5:4] || req_wdata_i[0] || req_wdata_i[2];
+  assign load_o    = control && req_wdata_i[4] && !unmovable;
+  assign dump_o    = control && req_wdata_i[5] && !unmovable;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       granted_q     <= 1'b0;
       bad_command_q <= 1'b0;
+      block_fault_q <= 1'b0;
       scratch_q     <= '0;
       snap_q        <= '{default: '0};
       config_q <= '{
@@ -222,6 +241,9 @@ module bench_regs
       if (control && req_wdata_i[3]) snap_q <= counters_i;
       if (clear_o) bad_command_q <= 1'b0;
       else if (control && (req_wdata_i[0] || req_wdata_i[2]) && refused) bad_command_q <= 1'b1;
+      else if (control && move && unmovable) bad_command_q <= 1'b1;
+      if (clear_o) block_fault_q <= 1'b0;
+      else if (block_fault_i) block_fault_q <= 1'b1;
       if (write) begin
         unique case (offset)
           REG_SCRATCH:           scratch_q <= req_wdata_i;
@@ -241,6 +263,8 @@ module bench_regs
           REG_DEADLINE:          config_q.deadline <= req_wdata_i;
           REG_TRACE_START:       config_q.trace_start <= req_wdata_i;
           REG_CYCLE_INIT:        config_q.cycle_init <= req_wdata_i;
+          REG_BLOCK_ADDRESS:     config_q.block_address <= req_wdata_i;
+          REG_BLOCK_WORDS:       config_q.block_words <= req_wdata_i;
           default: ;
         endcase
       end

@@ -88,6 +88,10 @@ module stream_bench
   logic        req_valid, req_write, rsp_valid, rsp_error;
   logic [21:0] req_addr;
   logic [31:0] req_wdata, rsp_rdata;
+  logic        host_valid, host_write, block_valid, block_write;
+  logic [21:0] host_addr, block_addr;
+  logic [31:0] host_wdata, block_wdata;
+  logic        load, dump, moving, block_fault, block_turn, block_turn_q, unanswered_q;
   config_t     conf;
   counters_t   counters;
   logic        start, abort, clear, running_q, done_q, clearing;
@@ -105,19 +109,31 @@ module stream_bench
     .s_axi_bresp_o, .s_axi_bvalid_o, .s_axi_bready_i,
     .s_axi_araddr_i, .s_axi_arvalid_i, .s_axi_arready_o,
     .s_axi_rdata_o, .s_axi_rresp_o, .s_axi_rvalid_o, .s_axi_rready_i,
-    .req_valid_o(req_valid), .req_write_o(req_write), .req_addr_o(req_addr),
-    .req_wdata_o(req_wdata),
-    .rsp_valid_i(rsp_valid), .rsp_error_i(rsp_error), .rsp_rdata_i(rsp_rdata)
+    .req_valid_o(host_valid), .req_write_o(host_write), .req_addr_o(host_addr),
+    .req_wdata_o(host_wdata),
+    .rsp_valid_i(rsp_valid && !block_turn), .rsp_error_i(rsp_error), .rsp_rdata_i(rsp_rdata)
   );
+
+  // The host goes first; whoever has asked is answered before the turn changes.
+  assign block_turn = unanswered_q ? block_turn_q : !host_valid;
+  assign req_valid  = block_turn ? block_valid : host_valid;
+  assign req_write  = block_turn ? block_write : host_write;
+  assign req_addr   = block_turn ? block_addr : host_addr;
+  assign req_wdata  = block_turn ? block_wdata : host_wdata;
+
+  always_ff @(posedge clk_i) begin
+    unanswered_q <= rst_ni && req_valid && !rsp_valid;
+    block_turn_q <= block_turn;
+  end
 
   bench_regs #(.AddrWidth(22)) u_regs (
     .clk_i, .rst_ni,
     .req_valid_i(req_valid), .req_write_i(req_write), .req_addr_i(req_addr),
     .req_wdata_i(req_wdata),
     .rsp_valid_o(rsp_valid), .rsp_error_o(rsp_error), .rsp_rdata_o(rsp_rdata),
-    .config_o(conf), .start_o(start), .abort_o(abort), .clear_o(clear),
-    .running_i(running_q), .done_i(done_q), .clearing_i(clearing), .faults_i(faults),
-    .counters_i(counters),
+    .config_o(conf), .start_o(start), .abort_o(abort), .clear_o(clear), .load_o(load), .dump_o(dump),
+    .running_i(running_q), .done_i(done_q), .clearing_i(clearing), .moving_i(moving),
+    .faults_i(faults), .block_fault_i(block_fault), .counters_i(counters),
     .win_o(win), .win_write_o(win_write), .win_word_o(win_word), .win_wdata_o(win_wdata),
     .win_gnt_i(win_gnt), .win_error_i(win_error), .win_rdata_i(win_rdata)
   );
@@ -199,20 +215,45 @@ module stream_bench
 
   // ------------------------------------------------------------------ path
   logic        dma_arrive, dma_accept, out_beat, in_stall;
+  logic        path_in_ready, path_out_valid, path_out_last;
+  logic        block_in_ready, block_out_valid, block_out_last;
   logic [31:0] dma_due, dma_number;
+  logic [OutWidth-1:0] path_out_data, block_out_data;
 
   path_select #(.InWidth(InWidth), .OutWidth(OutWidth)) u_path (
     .clk_i, .rst_ni(rst_ni && acc_rst_n), .dma_i(conf.path_dma), .hold_i(clearing), .stamp_i(stamp_q),
     .player_valid_i(player_valid && acc_rst_n), .player_ready_o(player_ready),
     .player_data_i(player_data), .player_last_i(player_last),
-    .dma_in_valid_i(dma_in_valid_i && acc_rst_n), .dma_in_ready_o, .dma_in_data_i, .dma_in_last_i,
-    .dma_out_valid_o, .dma_out_ready_i, .dma_out_data_o, .dma_out_last_o,
+    .dma_in_valid_i(dma_in_valid_i && acc_rst_n && !moving), .dma_in_ready_o(path_in_ready),
+    .dma_in_data_i, .dma_in_last_i,
+    .dma_out_valid_o(path_out_valid), .dma_out_ready_i, .dma_out_data_o(path_out_data),
+    .dma_out_last_o(path_out_last),
     .acc_in_valid_o, .acc_in_ready_i(acc_in_ready_i && acc_rst_n), .acc_in_data_o, .acc_in_last_o,
     .acc_out_valid_i(acc_out_valid_i && acc_rst_n), .acc_out_ready_o, .acc_out_data_i,
     .acc_out_last_i,
     .dma_arrive_o(dma_arrive), .dma_accept_o(dma_accept), .dma_due_o(dma_due),
     .dma_number_o(dma_number)
   );
+
+  block_mover #(
+    .InWidth(InWidth), .OutWidth(OutWidth), .LeastWrite(32'(overlay_pkg::WIN_ACCELERATOR))
+  ) u_mover (
+    .clk_i, .rst_ni, .load_i(load), .dump_i(dump), .stop_i(abort),
+    .address_i(conf.block_address[21:0]), .words_i(conf.block_words[20:0]),
+    .moving_o(moving), .fault_o(block_fault),
+    .req_valid_o(block_valid), .req_write_o(block_write), .req_addr_o(block_addr),
+    .req_wdata_o(block_wdata),
+    .rsp_valid_i(rsp_valid && block_turn), .rsp_error_i(rsp_error), .rsp_rdata_i(rsp_rdata),
+    .in_valid_i(dma_in_valid_i), .in_ready_o(block_in_ready), .in_data_i(dma_in_data_i),
+    .in_last_i(dma_in_last_i),
+    .out_valid_o(block_out_valid), .out_ready_i(dma_out_ready_i), .out_data_o(block_out_data),
+    .out_last_o(block_out_last)
+  );
+
+  assign dma_in_ready_o  = moving ? block_in_ready : path_in_ready;
+  assign dma_out_valid_o = moving ? block_out_valid : path_out_valid;
+  assign dma_out_data_o  = moving ? block_out_data : path_out_data;
+  assign dma_out_last_o  = moving ? block_out_last : path_out_last;
 
   assign out_beat = acc_out_valid_i && acc_rst_n && acc_out_ready_o;
   assign in_stall = acc_in_valid_o && !acc_in_ready_i;
