@@ -173,7 +173,7 @@ def _open(
     progress.stage(f"opening {request.target}")
     target = held.enter_context(open_target(request.target, board, progress.stage))
     clock_hz = float(benchmark.run.clock_hz or overlay.clock_hz)
-    session = sessions.start(target, overlay, image, clock_hz)
+    session = sessions.start(target, overlay, image, clock_hz, blocks=False)
     if dma.instance not in session.ranges:
         raise ImageError(f"the design maps no {dma.instance}", where=str(image.hwh))
     session.bench.reset()

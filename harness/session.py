@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import BoardError, ImageError
+from harness.fabric.block_mover import RECEIVE_BYTES, SEND_BYTES, BlockMover
+from harness.fabric.dma import Dma
 from harness.fabric.plan import Identity
 from harness.fabric.stream_bench import StreamBench
+from harness.targets.dma import dma_build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +50,9 @@ class Session:
     ranges: Mapping[str, AddressRange]
 
 
-def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Session:
+def start(
+    target: Target, overlay: Overlay, image: Image, clock_hz: float, *, blocks: bool = True
+) -> Session:
     """Load `image`, check that the fabric is `overlay`, set its clock and measure it.
 
     Args:
@@ -55,6 +60,8 @@ def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Se
         overlay: What is expected to answer.
         image: What to load.
         clock_hz: Fabric clock to set.
+        blocks: Whether the DMA may be used to fill and empty the memories; not while it is to feed
+            the accelerator.
 
     Raises:
         ImageError: The design has no stream_bench, or the fabric is another overlay.
@@ -70,7 +77,8 @@ def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Se
         )
     # The clock comes first: at another rate than it was built for, even the identity is hearsay.
     set_hz = target.set_clock(clock_hz)
-    bench = StreamBench(target, ranges[BENCH])
+    mover = _mover(target, image, ranges) if blocks and target.prefers_dma else None
+    bench = StreamBench(target, ranges[BENCH], mover)
     identity = bench.identify()
     if identity.digest != overlay.digest:
         raise ImageError(
@@ -82,6 +90,20 @@ def start(target: Target, overlay: Overlay, image: Image, clock_hz: float) -> Se
     measured_hz = _measure(target, bench)
     clock = Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz)
     return Session(target, bench, identity, clock, ranges)
+
+
+def _mover(target: Target, image: Image, ranges: Mapping[str, AddressRange]) -> BlockMover | None:
+    """Return what moves blocks through the design's DMA; its memory is the target's to free."""
+    build = dma_build(image)
+    most = build.most_bytes + 1 >> 1  # a power of two that LENGTH can hold
+    dma = Dma(
+        target,
+        ranges[build.instance],
+        build,
+        send_bytes=min(SEND_BYTES, most),
+        receive_bytes=min(RECEIVE_BYTES, most),
+    )
+    return BlockMover(target, ranges[BENCH], dma)
 
 
 def _measure(target: Target, bench: StreamBench) -> float:

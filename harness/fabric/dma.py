@@ -5,8 +5,12 @@ error as one that was not started. Here the receive channel is armed before anyt
 error names its cause out of DMASR, and what arrived is checked to have arrived: the receive buffer
 is poisoned beforehand, and words past its end must not change.
 
-Call order: `reset`, then for each packet `arm`, `send`, `wait`, `received`. After an error only
-`reset` helps. `close` gives the buffers back.
+Call order: `reset`, then for each packet `arm`, `send`, `wait`, `received`; or `transmit` alone, or
+`arm`, `wait_received`, `received` where the fabric speaks by itself. After an error only `reset`
+helps. `close` gives the buffers back.
+
+Over a network every access is a message, so nothing is written that is there already and nothing is
+read that will be read again: 9 accesses a packet and answer, of which 2 are of whole buffers.
 """
 
 from __future__ import annotations
@@ -105,6 +109,8 @@ class Dma:
         self._timeout_ns = timeout_ns
         self._check_length(receive_bytes)
         self._receive_bytes = receive_bytes
+        self._eager_looks = 1 if target.prefers_dma else _EAGER_LOOKS
+        self._addresses: dict[int, int] = {}  # what the address registers hold
         self._memory = [target.allocate(send_bytes)]
         try:
             self._memory.append(target.allocate(receive_bytes + CANARY_BYTES))
@@ -113,6 +119,21 @@ class Dma:
             raise
         self._poison = np.random.default_rng(seed).integers(1, 256, receive_bytes, np.uint8)
         self._where = f"{build.instance}, target {target.name}"
+
+    @property
+    def in_bytes(self) -> int:
+        """Bytes of a beat towards the fabric."""
+        return self._build.in_bytes
+
+    @property
+    def out_bytes(self) -> int:
+        """Bytes of a beat from the fabric."""
+        return self._build.out_bytes
+
+    @property
+    def receive_bytes(self) -> int:
+        """Longest packet that can be received."""
+        return self._receive_bytes
 
     @property
     def source(self) -> NDArray[np.uint8]:
@@ -129,6 +150,7 @@ class Dma:
         Raises:
             DeadlineError: The reset does not end, or the channels do not start.
         """
+        self._addresses.clear()
         # Either channel's bit resets the whole engine; zero must not be written over it.
         self._write(MM2S + CONTROL, RESET)
         self._await_control(
@@ -153,9 +175,10 @@ class Dma:
         Args:
             size_bytes: Longest packet; a longer one halts the channel.
 
+        A channel that has halted ignores this; `wait` says so.
+
         Raises:
             InputError: More than the buffer or the LENGTH register holds.
-            BoardError: A channel has halted.
         """
         if not 0 < size_bytes <= self._receive_bytes:
             raise InputError(
@@ -163,12 +186,8 @@ class Dma:
                 where=self._where,
                 why=f"the buffer has {self._receive_bytes}",
             )
-        for channel in (S2MM, MM2S):
-            status = self._read(channel + STATUS)
-            if status & _ERRORS or status & DmaStatus.HALTED:
-                raise self._halted(channel, status)
-            # Idle may still be that of the packet before: completion is told by a new IOC.
-            self._write(channel + STATUS, int(DmaStatus.IOC))
+        # Idle may still be that of the packet before: completion is told by a new IOC.
+        self._write(S2MM + STATUS, int(DmaStatus.IOC))
         self._poison_buffer()
         self._begin(S2MM, self._memory[1].address, size_bytes)
 
@@ -187,6 +206,35 @@ class Dma:
             )
         self._begin(MM2S, self._memory[0].address + offset, size_bytes)
 
+    def transmit(self, data: NDArray[np.uint8]) -> None:
+        """Send one packet from the start of the send buffer and wait until it was taken.
+
+        Args:
+            data: Shape (bytes,), no longer than the send buffer.
+
+        Raises:
+            InputError: It is longer than the buffer, or than the LENGTH register holds.
+            DeadlineError: It is not taken in time.
+            BoardError: The channel halted; the message names the cause.
+        """
+        self._check_length(data.size)
+        self.source[: data.size] = data
+        self.flush()
+        self._write(MM2S + STATUS, int(DmaStatus.IOC))
+        self.send(0, data.size)
+        done = DmaStatus.IDLE | DmaStatus.IOC
+        self._await(MM2S, S2MM, done, self._target.now_ns() + self._timeout_ns)
+
+    def wait_received(self) -> None:
+        """Wait until a packet was received.
+
+        Raises:
+            DeadlineError: It does not end in time.
+            BoardError: A channel halted; the message names the cause.
+        """
+        done = DmaStatus.IDLE | DmaStatus.IOC
+        self._await(S2MM, MM2S, done, self._target.now_ns() + self._timeout_ns)
+
     def wait(self) -> None:
         """Wait until the packet was sent and its answer received.
 
@@ -196,8 +244,9 @@ class Dma:
         """
         deadline_ns = self._target.now_ns() + self._timeout_ns
         # An error of either channel ends the wait for the other, whose end it may prevent.
-        self._await(S2MM, MM2S, deadline_ns)
-        self._await(MM2S, S2MM, deadline_ns)
+        self._await(S2MM, MM2S, DmaStatus.IDLE | DmaStatus.IOC, deadline_ns)
+        # Something was answered, so this one has begun: its Idle is not that of the packet before.
+        self._await(MM2S, S2MM, DmaStatus.IDLE, deadline_ns)
 
     def received(self) -> NDArray[np.uint8]:
         """Return a copy of what was received, uint8, shape (bytes received,), after checking it.
@@ -277,25 +326,30 @@ class Dma:
             )
 
     def _begin(self, channel: int, address: int, size_bytes: int) -> None:
-        words = np.array([address & 0xFFFF_FFFF, address >> 32], np.uint32)
-        self._target.write(self._base + channel + ADDRESS, words)
+        held = self._addresses.get(channel)
+        if held is None or held >> 32 != address >> 32:
+            words = np.array([address & 0xFFFF_FFFF, address >> 32], np.uint32)
+            self._target.write(self._base + channel + ADDRESS, words)
+        elif held != address:
+            self._write(channel + ADDRESS, address & 0xFFFF_FFFF)
+        self._addresses[channel] = address
         # LENGTH comes last: it starts the transfer.
         self._write(channel + LENGTH, size_bytes)
 
-    def _await(self, channel: int, other: int, deadline_ns: int) -> None:
+    def _await(self, channel: int, other: int, done: DmaStatus, deadline_ns: int) -> None:
         looks = 0
         give_up_ns = time.monotonic_ns() + max(_LEAST_WALL_NS, _WALL_FACTOR * self._timeout_ns)
         while True:
             status = self._read(channel + STATUS)
             if status & _ERRORS or status & DmaStatus.HALTED:
                 raise self._halted(channel, status)
-            if status & DmaStatus.IDLE and status & DmaStatus.IOC:
+            if status & done == done:
                 return
             looks += 1
-            if looks % _EAGER_LOOKS:
+            if looks % self._eager_looks:
                 continue
             beyond = self._read(other + STATUS)
-            if beyond & _ERRORS:
+            if beyond & _ERRORS or beyond & DmaStatus.HALTED:
                 raise self._halted(other, beyond)
             if self._target.now_ns() > deadline_ns or time.monotonic_ns() > give_up_ns:
                 raise self._late(channel, status, beyond)

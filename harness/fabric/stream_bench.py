@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import BoardError, DeadlineError
+from harness.fabric.block_mover import WORTH_WORDS
 from harness.fabric.plan import COUNTER_MODULUS, Identity, RunPlan
 from harness.fabric.samples import Counters, LatencyHistogram, Samples, Trace
 from harness.registers import (
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.fabric.block_mover import BlockMover
     from harness.targets import AddressRange, Target
 
+LOOKS = 50
+REMOTE_LOOKS = 10
 CLEAR_DEADLINE_NS = 1_000_000_000
 FIRST_COUNTER = REGISTER["CYCLE"].offset
 LAST_COUNTER = REGISTER["TOTAL_OVERFLOW"].offset + 8
@@ -43,11 +47,15 @@ class StreamBench:
     Args:
         target: An open target with a design loaded.
         where: Address range of `stream_bench_0`.
+        mover: Moves large blocks, if that is cheaper than register accesses.
     """
 
-    def __init__(self, target: Target, where: AddressRange) -> None:
+    def __init__(
+        self, target: Target, where: AddressRange, mover: BlockMover | None = None
+    ) -> None:
         self._target = target
         self._base = where.base
+        self._mover = mover
         self._cycle_init = 0
         self._bins: int | None = None
 
@@ -135,7 +143,7 @@ class StreamBench:
         if schedule.gaps is not None:
             mode |= Config.GAP_TABLE
             gaps = np.asarray(schedule.gaps, np.uint32)
-            self._write(WINDOW["GAP_TABLE"].offset, gaps)
+            self._write_block(WINDOW["GAP_TABLE"].offset, gaps)
             self._set("GAPS", gaps.size)
         self._set("CONFIG", mode)
         self._set("EVENTS", schedule.events)
@@ -156,19 +164,21 @@ class StreamBench:
         self,
         expected_ns: int,
         progress: Callable[[int], None] = lambda _: None,
-        steps: int = 50,
+        steps: int | None = None,
     ) -> bool:
         """Start the run and wait for its end.
 
         Args:
             expected_ns: How long the schedule takes, in board time.
             progress: Told the number of events completed so far.
-            steps: Looks at the fabric during the expected time.
+            steps: Looks at the fabric during the expected time; fewer by default where each costs
+                several messages.
 
         Returns:
             Whether the run ended by itself within three times the expected time; if not, it was
             stopped and what it left can be read.
         """
+        steps = steps or (REMOTE_LOOKS if self._target.prefers_dma else LOOKS)
         step_ns = max(expected_ns // steps, self._target.poll_ns, 1_000)
         deadline_ns = self._target.now_ns() + 3 * expected_ns + max(10_000_000, 4 * step_ns)
         self._set("CONTROL", Control.START)
@@ -205,6 +215,10 @@ class StreamBench:
     def snapshot_values(self) -> dict[str, int]:
         """Return all counters of the last snapshot by register name, in one block read."""
         block = self._target.read(self._base + FIRST_COUNTER, self.counter_words)
+        return self._named(block)
+
+    @staticmethod
+    def _named(block: NDArray[np.uint32]) -> dict[str, int]:
         return {
             name: int(block[(r.offset - FIRST_COUNTER) // 4])
             | (int(block[(r.offset - FIRST_COUNTER) // 4 + 1]) << 32 if r.words == 2 else 0)
@@ -231,7 +245,7 @@ class StreamBench:
         # Faults first: a snapshot taken after them cannot hide one.
         status = self._get("STATUS")
         self._set("CONTROL", Control.SNAPSHOT)
-        values = self.snapshot_values()
+        values = self._named(self._read_block(FIRST_COUNTER, self.counter_words))
         mismatched = values["MISMATCHES"] > 0
         counters = Counters(
             scheduled=values["SCHEDULED"],
@@ -265,7 +279,7 @@ class StreamBench:
         used = min(last + 1, bins)
         counts = np.zeros(bins, np.int64)
         if used:
-            counts[:used] = self._target.read(self._base + WINDOW[f"{kind}_BINS"].offset, used)
+            counts[:used] = self._read_block(WINDOW[f"{kind}_BINS"].offset, used)
         return LatencyHistogram(
             counts=counts,
             overflow=values[f"{kind}_OVERFLOW"],
@@ -279,7 +293,7 @@ class StreamBench:
         if entries == 0:
             empty = np.zeros(0, np.int64)
             return Trace(empty, empty, empty, empty)
-        words = self._target.read(self._base + WINDOW["TRACE"].offset, 4 * entries)
+        words = self._read_block(WINDOW["TRACE"].offset, 4 * entries)
         event, due, accepted, done = words.astype(np.int64).reshape(entries, 4).T
         # Stamps are 32 bits wide; events are in order, so a step back is a wrap.
         start = (due - self._cycle_init) % COUNTER_MODULUS
@@ -308,7 +322,18 @@ class StreamBench:
 
     def _load(self, window: str, rows: NDArray[np.uint8]) -> None:
         words = np.frombuffer(np.ascontiguousarray(rows).tobytes(), "<u4")
-        self._write(WINDOW[window].offset, words.astype(np.uint32))
+        self._write_block(WINDOW[window].offset, words.astype(np.uint32))
+
+    def _write_block(self, offset: int, words: NDArray[np.uint32]) -> None:
+        if self._mover is not None and words.size >= WORTH_WORDS:
+            self._mover.load(offset, words)
+        else:
+            self._write(offset, words)
+
+    def _read_block(self, offset: int, words: int) -> NDArray[np.uint32]:
+        if self._mover is not None and words >= WORTH_WORDS:
+            return self._mover.dump(offset, words)
+        return self._target.read(self._base + offset, words)
 
     def _set(self, name: str, value: int) -> None:
         register = REGISTER[name]

@@ -40,7 +40,11 @@ class AddressRange:
 
 
 class DeviceMemory(Protocol):
-    """Physically contiguous memory that a DMA of the board reaches."""
+    """Physically contiguous memory that a DMA of the board reaches.
+
+    `data` may be a copy that lies with the host: what is written there reaches the board by
+    `flush`, and what the board wrote is seen after `invalidate`.
+    """
 
     address: int
     """Physical address of its first byte."""
@@ -66,6 +70,8 @@ class Target(ABC):
     """What a cycle count from this target is a count of."""
     poll_ns: int
     """Least board time worth waiting between two looks at a status register."""
+    prefers_dma: bool = False
+    """Whether each word of a register access is a message of its own, so that a DMA is cheaper."""
 
     @abstractmethod
     def load(self, image: Image) -> Mapping[str, AddressRange]:

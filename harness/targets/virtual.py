@@ -44,14 +44,22 @@ class VirtualTarget(PynqTarget):
     Args:
         board: Which board to be.
         progress: Told what is being compiled.
+        prefers_dma: Behave as a target does whose register accesses are dear.
     """
 
     name = "virtual"
     time_base: TimeBase = "simulated fabric"
     poll_ns = 0
 
-    def __init__(self, board: Board, progress: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        progress: Callable[[str], None] = lambda _: None,
+        *,
+        prefers_dma: bool = False,
+    ) -> None:
         self._progress = progress
+        self.prefers_dma = prefers_dma
         self._virtual = VirtualBoard(board, self._fabric)
         super().__init__(VirtualDevice(self._virtual), board)
 
