@@ -70,6 +70,9 @@ def _observers(options: argparse.Namespace, held: ExitStack) -> tuple[RunProgres
 
 def run_host(options: argparse.Namespace) -> int:
     """Run a host-paced benchmark, store its result and print it."""
+    link = options.link or ("mlperf" if options.target.startswith("mlperf:") else "null")
+    if link == "mlperf" and options.rate is None:
+        return _run_tiny(options)
     from harness import hostrun  # noqa: PLC0415
     from harness.quantity import parse_frequency  # noqa: PLC0415
     from harness.report import host_store, host_terminal  # noqa: PLC0415
@@ -78,7 +81,7 @@ def run_host(options: argparse.Namespace) -> int:
     with Progress(quiet=options.json) as progress:
         outcome = hostrun.run(
             hostrun.HostRequest(
-                link=options.link,
+                link=link,
                 out=options.out,
                 benchmark=options.benchmark,
                 rate_hz=None if options.rate is None else parse_frequency(options.rate),
@@ -98,6 +101,40 @@ def run_host(options: argparse.Namespace) -> int:
         print(json.dumps(stored.result, indent=2))
     else:
         host_terminal.show(stored.result, outcome.folder)
+    return outcome.exit_status
+
+
+def _run_tiny(options: argparse.Namespace) -> int:
+    """Measure an MLPerf Tiny device as its rules say, store the result and print it."""
+    from harness import tinyrun  # noqa: PLC0415
+    from harness.hostpaced import tiny  # noqa: PLC0415
+    from harness.report import tiny_result, tiny_terminal  # noqa: PLC0415
+    from harness.report.progress import Progress  # noqa: PLC0415
+
+    if options.benchmark is None:
+        raise InputError(
+            "an MLPerf Tiny device needs inputs",
+            where="--target",
+            hint="name a benchmark, such as smoke/jet_tagger",
+        )
+    with Progress(quiet=options.json) as progress:
+        outcome = tinyrun.run(
+            tinyrun.TinyRequest(
+                benchmark=options.benchmark,
+                target=options.target,
+                out=options.out,
+                mode=options.mode,
+                plan=tiny.QUICK if options.quick else tiny.RULES,
+                events=options.events,
+                overrides=tuple(options.overrides),
+            ),
+            progress,
+        )
+    result = tiny_result.load(outcome.folder)
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        tiny_terminal.show(result, outcome.folder)
     return outcome.exit_status
 
 

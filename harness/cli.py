@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import __version__, actions
+from harness.board import SUBCOMMANDS
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="print JSON")
 
     _add_host(commands)
+    _add_board(commands)
     _add_history(commands)
     _add_show(commands)
     _add_compare(commands)
@@ -124,10 +127,23 @@ def _add_host(commands: Commands) -> None:
     host.add_argument("benchmark", nargs="?", help="whose events to send; not needed for null")
     host.add_argument("--rate", metavar="HZ", help='events per second, as in "10 kHz"')
     host.add_argument("--events", type=_positive, metavar="N", help="events to send")
-    host.add_argument("--link", default="null", help="null or dma (default: null)")
+    host.add_argument(
+        "--link", help="null, dma or mlperf (default: mlperf for such a target, else null)"
+    )
     host.add_argument("--process", default="periodic", choices=("periodic", "poisson"))
     host.add_argument("--seed", type=int, default=1, metavar="N", help="of a Poisson schedule")
-    host.add_argument("--target", default="virtual", help="how to reach a board (default: virtual)")
+    host.add_argument(
+        "--target", default="virtual",
+        help="how to reach a board (default: virtual); mlperf:///dev/ttyACM0[?baud=115200] for an "
+        "MLPerf Tiny device: without --rate it is measured as MLPerf Tiny does, closed loop",
+    )  # fmt: skip
+    host.add_argument(
+        "--mode", default="performance", choices=("performance", "accuracy"),
+        help="of an MLPerf Tiny device (default: %(default)s)",
+    )  # fmt: skip
+    host.add_argument(
+        "--quick", action="store_true", help="of an MLPerf Tiny device: runs of 1 ms, not of 10 s"
+    )
     host.add_argument("--board", help="which board (default: the benchmark's)")
     host.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
@@ -145,6 +161,13 @@ def _add_host(commands: Commands) -> None:
         help="folder of the results (default: %(default)s)",
     )  # fmt: skip
     host.add_argument("--json", action="store_true", help="print host.json instead of tables")
+
+
+def _add_board(commands: Commands) -> None:
+    board = commands.add_parser("board", help="stand in for a board, or look after one")
+    kinds = board.add_subparsers(metavar="ACTION", required=True)
+    for name in SUBCOMMANDS:
+        import_module(f"harness.board.{name}").add_parser(kinds)
 
 
 def _add_sweep(commands: Commands) -> None:

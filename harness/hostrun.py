@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from harness.hostpaced.links import Link
     from harness.hostpaced.pacing import Stamps
     from harness.hostpaced.stillness import Stillness
+    from harness.overlay import Overlay
     from harness.report.host_schema import HostResult
     from harness.run import Outcome, Progress
 
-LINKS: Final = ("null", "dma")
+LINKS: Final = ("null", "dma", "mlperf")
 NULL_NS: Final = 5_000_000_000
 """Longest the null link is played for; a longer schedule is cut there."""
 _WARM_UP: Final = 200
@@ -49,14 +50,14 @@ class HostRequest:
     """What the user asked for.
 
     Args:
-        link: `null` or `dma`.
+        link: `null`, `dma` or `mlperf`.
         out: Folder that receives the result folder.
         benchmark: Whose events to send; None needs a rate, and sends none of them.
         rate_hz: Mean rate; None for the benchmark's.
         events: How many; None for the benchmark's.
         process: `periodic` or `poisson`.
         seed: Of a Poisson schedule.
-        target: How to reach a board, for `dma`.
+        target: How to reach a board, for `dma`; a port, for `mlperf`.
         board: Which board; None for the benchmark's own.
         overrides: Assignments that change keys of the benchmark.
         realtime: Whether to ask for real-time scheduling.
@@ -161,9 +162,11 @@ def _open(
     """Return the link, the target's name if it has one, and what is known of that."""
     if request.link == "null" or benchmark is None:
         return NullLink(), None, {}
+    overlay = find_overlay(benchmark.overlay)
+    if request.link == "mlperf":
+        return _open_mlperf(request, benchmark, overlay, held, progress)
     from harness.hostpaced.dma_link import DmaLink  # noqa: PLC0415
 
-    overlay = find_overlay(benchmark.overlay)
     board = find_board(request.board or benchmark.board)
     image = overlay.image(board.name)
     check_fit(benchmark, overlay)
@@ -192,6 +195,30 @@ def _open(
         )
     )
     return link, target.name, {**target.facts(), "time_base": target.time_base}
+
+
+def _open_mlperf(
+    request: HostRequest,
+    benchmark: Benchmark,
+    overlay: Overlay,
+    held: ExitStack,
+    progress: Progress,
+) -> tuple[Link, str | None, dict[str, str]]:
+    """Return the link to an MLPerf Tiny device, and the rest as `_open` does."""
+    from harness.hostpaced.mlperf_link import MlperfLink  # noqa: PLC0415
+    from harness.hostpaced.tiny import golden_values  # noqa: PLC0415
+    from harness.targets.mlperf_tiny import TinyDevice, parse_port  # noqa: PLC0415
+
+    port = parse_port(request.target)
+    progress.stage("making events and golden outputs")
+    payload = make_payload(benchmark, overlay)
+    progress.stage(f"looking for a device at {port.path}, {port.baud} baud")
+    device = held.enter_context(TinyDevice(port))
+    golden = golden_values(overlay.output, payload.golden)
+    found = {"name": device.name, "profile": device.profile, "model": device.model}
+    if device.simulated:
+        found["time_base"] = "simulated fabric"
+    return MlperfLink(device, [row.tobytes() for row in payload.inputs], golden), str(port), found
 
 
 def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Progress) -> _Played:

@@ -81,6 +81,16 @@ def _facts(result: HostResult) -> list[tuple[str, str]]:
                 f"{text.count(found['compared'])} answers differ",
             )
         )
+    if "device" in found:
+        device = found["device"]
+        took = device["inference_us"]
+        facts.append(
+            (
+                "device",
+                f"by its own clock{', simulated,' if device['simulated'] else ''} an inference took "
+                f"{text.count(took['p50'])} us (p50), {text.count(took['max'])} us (max)",
+            )
+        )
     return facts
 
 

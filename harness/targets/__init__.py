@@ -39,6 +39,12 @@ def open_target(
         from harness.targets.virtual import VirtualTarget  # noqa: PLC0415
 
         return VirtualTarget(board, progress)
+    if spec.startswith("mlperf:"):
+        raise InputError(
+            "an MLPerf Tiny device has no fabric that can be read",
+            where="--target",
+            hint=f"it is timed from this host: harness host BENCHMARK --target {spec}",
+        )
     raise InputError(
         f"unknown target {spec!r}", where="--target", hint=f"known targets: {', '.join(KNOWN)}"
     )

@@ -15,8 +15,8 @@ HARNESS = Path(__file__).parents[2] / "harness"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"actions"},
-    {"hostrun", "sweep"},
+    {"actions", "board"},
+    {"hostrun", "sweep", "tinyrun"},
     {"run", "generate", "catalogue", "firmware"},
     {"report"},
     {"measure"},
