@@ -82,12 +82,11 @@ def _facts(result: HostResult) -> list[tuple[str, str]]:
             )
         )
     if "device" in found:
-        device = found["device"]
-        took = device["inference_us"]
+        took, simulated = found["device"]["inference_us"], found["device"]["simulated"]
         facts.append(
             (
                 "device",
-                f"by its own clock{', simulated,' if device['simulated'] else ''} an inference took "
+                f"an inference took, by its own clock{' (simulated)' if simulated else ''}, "
                 f"{text.count(took['p50'])} us (p50), {text.count(took['max'])} us (max)",
             )
         )

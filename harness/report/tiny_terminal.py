@@ -59,11 +59,12 @@ def _facts(result: TinyResult) -> list[tuple[str, str]]:
     ]
     if result["runs"]:
         # All runs have as many inferences as the calibration asked for.
+        each = text.count(result["runs"][0]["iterations"])
         facts.append(
             (
                 "runs",
-                f"{len(result['runs'])} of {text.count(result['runs'][0]['iterations'])} inferences "
-                f"each; the device's clock counts in steps of {device['resolution_us']} us",
+                f"{len(result['runs'])} of {each} inferences; the device's clock counts "
+                f"in steps of {device['resolution_us']} us",
             )
         )
     right = outputs["mismatches"] == 0

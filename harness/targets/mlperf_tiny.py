@@ -256,7 +256,7 @@ class TinyDevice:
         deadline_ns = time.monotonic_ns() + boot_ns
         heard: list[str] = []
         while True:
-            heard += self._drain()
+            heard += self._drain(min(_MOST_NOISE_NS, (deadline_ns - time.monotonic_ns()) // 2))
             hello_ns = min(_HELLO_NS, deadline_ns - time.monotonic_ns())
             if hello_ns <= 0:
                 break
@@ -269,7 +269,7 @@ class TinyDevice:
                     known = known or (found is not None and found[0] == "name-dut")
                     if known and line == protocol.READY:
                         # An answer to an earlier, slow-starting call may still be on its way.
-                        self._drain()
+                        self._drain(_MOST_NOISE_NS)
                         self._lines.overlong = 0
                         return
                     heard.append(line)
@@ -422,10 +422,10 @@ class TinyDevice:
             raise self._gone(cause) from cause
         return [(now_ns, line) for line in self._lines.feed(data)]
 
-    def _drain(self) -> list[str]:
-        """Read until it is quiet, or has been noisy for too long; return what came."""
+    def _drain(self, most_ns: int) -> list[str]:
+        """Read until it is quiet, but for no longer than `most_ns`; return what came."""
         heard: list[str] = []
-        end_ns = time.monotonic_ns() + _MOST_NOISE_NS
+        end_ns = time.monotonic_ns() + most_ns
         quiet_ns = time.monotonic_ns() + _QUIET_NS
         while time.monotonic_ns() < min(end_ns, quiet_ns):
             before = self._lines.bytes
@@ -452,14 +452,11 @@ def _open(port: TinyPort) -> Serial:
             port.path, port.baud, timeout=_LOOK_S, write_timeout=_WRITE_S, exclusive=True
         )
     except (SerialException, OSError, ValueError, termios.error) as cause:
-        number = getattr(cause, "errno", None)
-        if number is None and "exclusively lock" in str(cause):
-            number = errno.EBUSY
         raise BoardError(
             "cannot be opened",
             where=port.path,
             why=str(cause),
-            hint=_OPENING.get(number or 0, "is it a serial port that can do this baud rate?"),
+            hint=_OPENING.get(_number(cause), "is it a serial port that can do this baud rate?"),
         ) from cause
     try:
         # Also against programs that do not ask for pyserial's lock.
@@ -467,6 +464,17 @@ def _open(port: TinyPort) -> Serial:
     except OSError:
         pass  # some drivers cannot; the lock holds all the same
     return opened
+
+
+def _number(cause: BaseException) -> int:
+    """Return the system's error number behind an error of pyserial, which may have lost it."""
+    link: BaseException | None = cause
+    while link is not None:
+        number = link.args[0] if link.args else None
+        if isinstance(number, int):
+            return number
+        link = link.__cause__ or link.__context__
+    return 0
 
 
 def _malformed(spec: str, why: str) -> InputError:

@@ -1,13 +1,15 @@
 """The text that an MLPerf Tiny device and its runner exchange: lines, stamps, results.
 
 Facts from github.com/mlcommons/tiny, below `benchmark/`: `api/internally_implemented.{h,cpp}` and
-`api/submitter_implemented.h` (device); `serial_device.py`, `device_under_test.py` and `script.py` in
-`runner/`. A command ends with `%`; every answer is lines, of which the last is `m-ready`. A line
-`e-[...]` refuses the command; what begins neither with `m-` nor with `e-` is chatter.
+`api/submitter_implemented.h` for the device; `serial_device.py`, `device_under_test.py` and
+`script.py` in `runner/` for the runner. A command ends with `%`; every answer is lines, of which
+the last is `m-ready`. A line `e-[...]` refuses the command; what begins neither with `m-` nor with
+`e-` is chatter.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -100,7 +102,7 @@ class Results:
     def agrees(self, golden: tuple[float, ...]) -> bool:
         """Return whether these are the golden values as far as digits were printed."""
         return len(self.values) == len(golden) and all(
-            abs(value - wanted) <= tolerance + 1e-12 * abs(wanted)
+            abs(value - wanted) <= tolerance + math.ulp(wanted)
             for value, tolerance, wanted in zip(self.values, self.tolerances, golden, strict=True)
         )
 
