@@ -13,6 +13,7 @@ from harness.errors import InputError
 
 if TYPE_CHECKING:
     from harness.fabric.watch import Watcher, Watchers
+    from harness.report.tiny_result import Mode
     from harness.run import Progress as RunProgress
 
 EXIT_INVALID = 3
@@ -73,6 +74,12 @@ def run_host(options: argparse.Namespace) -> int:
     link = options.link or ("mlperf" if options.target.startswith("mlperf:") else "null")
     if link == "mlperf" and options.rate is None:
         return _run_tiny(options)
+    if options.quick or options.mode:
+        raise InputError(
+            "is of an MLPerf Tiny device that is measured as its rules say",
+            where="--quick" if options.quick else "--mode",
+            hint="add --target mlperf:///dev/ttyACM0, and leave --rate out",
+        )
     from harness import hostrun  # noqa: PLC0415
     from harness.quantity import parse_frequency  # noqa: PLC0415
     from harness.report import host_store, host_terminal  # noqa: PLC0415
@@ -117,13 +124,27 @@ def _run_tiny(options: argparse.Namespace) -> int:
             where="--target",
             hint="name a benchmark, such as smoke/jet_tagger",
         )
+    mode: Mode = options.mode or "performance"
+    paced = {
+        "--board": options.board is not None,
+        "--process": options.process != "periodic",
+        "--cpu": options.cpu is not None,
+        "--events": options.events is not None and mode == "performance",
+        "--quick": options.quick and mode == "accuracy",
+    }
+    for option in (name for name, given in paced.items() if given):
+        raise InputError(
+            f"has no meaning in {mode} mode of MLPerf Tiny, which is a closed loop",
+            where=option,
+            hint="leave it out, or add --rate to pace events from this host",
+        )
     with Progress(quiet=options.json) as progress:
         outcome = tinyrun.run(
             tinyrun.TinyRequest(
                 benchmark=options.benchmark,
                 target=options.target,
                 out=options.out,
-                mode=options.mode,
+                mode=mode,
                 plan=tiny.QUICK if options.quick else tiny.RULES,
                 events=options.events,
                 overrides=tuple(options.overrides),

@@ -126,7 +126,9 @@ def _add_host(commands: Commands) -> None:
     host.set_defaults(command=actions.run_host)
     host.add_argument("benchmark", nargs="?", help="whose events to send; not needed for null")
     host.add_argument("--rate", metavar="HZ", help='events per second, as in "10 kHz"')
-    host.add_argument("--events", type=_positive, metavar="N", help="events to send")
+    host.add_argument(
+        "--events", type=_positive, metavar="N", help="events to send; inputs of accuracy mode"
+    )
     host.add_argument(
         "--link", help="null, dma or mlperf (default: mlperf for such a target, else null)"
     )
@@ -138,8 +140,8 @@ def _add_host(commands: Commands) -> None:
         "MLPerf Tiny device: without --rate it is measured as MLPerf Tiny does, closed loop",
     )  # fmt: skip
     host.add_argument(
-        "--mode", default="performance", choices=("performance", "accuracy"),
-        help="of an MLPerf Tiny device (default: %(default)s)",
+        "--mode", choices=("performance", "accuracy"),
+        help="of an MLPerf Tiny device (default: performance)",
     )  # fmt: skip
     host.add_argument(
         "--quick", action="store_true", help="of an MLPerf Tiny device: runs of 1 ms, not of 10 s"

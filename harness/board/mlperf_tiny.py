@@ -60,22 +60,23 @@ def main(options: argparse.Namespace) -> int:
 
     overlay = find_overlay(options.overlay)
     board = find_board(options.board or overlay.boards[0])
-    with _stopping() as stop, Progress(quiet=options.json) as progress:
-        with (
-            open_target("virtual", board, progress.stage) as target,
-            BoardModel(target, board, overlay) as model,
-            Pty(options.symlink) as pty,
-        ):
-            name = f"harness virtual {board.name}, {target.time_base}"
-            firmware = Firmware(name, overlay.name, model, pty.write, stop.requested)
-            if options.json:
-                where = {"port": pty.path, "target": f"mlperf://{pty.path}", "name": name}
-                print(json.dumps({**where, "overlay": overlay.name, "digest": overlay.digest}))
-            else:
-                print(f"{overlay.name} on {name}: --target mlperf://{pty.path}")
-            sys.stdout.flush()
-            progress.stage("serving; Ctrl-C ends it")
-            serve(firmware, pty, stop)
+    with (
+        Progress(quiet=options.json) as progress,
+        open_target("virtual", board, progress.stage) as target,
+        BoardModel(target, board, overlay) as model,
+        _stopping() as stop,
+        Pty(options.symlink) as pty,
+    ):
+        name = f"harness virtual {board.name}, {target.time_base}"
+        firmware = Firmware(name, overlay.name, model, pty.write, stop.requested)
+        if options.json:
+            where = {"port": pty.path, "target": f"mlperf://{pty.path}", "name": name}
+            print(json.dumps({**where, "overlay": overlay.name, "digest": overlay.digest}))
+        else:
+            print(f"{overlay.name} on {name}: --target mlperf://{pty.path}")
+        sys.stdout.flush()
+        progress.stage("serving; Ctrl-C ends it")
+        serve(firmware, pty, stop)
     return 0
 
 
@@ -120,6 +121,7 @@ class Pty:
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
         self.path = os.ttyname(self._slave)
+        self._stuck = False
         self._symlink = symlink
         if symlink is not None:
             try:
@@ -139,8 +141,12 @@ class Pty:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Send bytes; those that nobody takes for two seconds are lost, as on a wire."""
-        while data and select.select([], [self.master], [], _STUCK_S)[1]:
+        """Send bytes; once nobody took any for two seconds they are lost, as on a wire."""
+        while data:
+            patience_s = 0.0 if self._stuck else _STUCK_S
+            self._stuck = not select.select([], [self.master], [], patience_s)[1]
+            if self._stuck:
+                return
             data = data[os.write(self.master, data) :]
 
     def close(self) -> None:

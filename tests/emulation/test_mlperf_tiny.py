@@ -471,8 +471,8 @@ def test_a_paced_run_keeps_the_times_of_the_device_apart(
 def test_other_events_than_the_devices_are_a_failure_or_refused(
     board: Board, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    target = ("--target", f"mlperf://{board.link}", "--out", str(tmp_path), "--quick")
-    assert main(["host", "smoke/dial", *target]) == 4
+    target = ("--target", f"mlperf://{board.link}", "--out", str(tmp_path))
+    assert main(["host", "smoke/dial", "--quick", *target]) == 4
     assert "Input has 4 bytes, expected 32" in capsys.readouterr().err
     assert main(["host", *target]) == 2
     assert main(["host", "smoke/dial", "--mode", "accuracy", *target]) == 2
@@ -482,6 +482,37 @@ def test_other_events_than_the_devices_are_a_failure_or_refused(
     many = ("--mode", "accuracy", "--events", "9999")
     assert main(["host", "smoke/jet_tagger", *many, *target]) == 2
     assert "traffic.distinct=9999" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--events", "5"), "--events: has no meaning in performance mode"),
+        (("--mode", "accuracy", "--quick"), "--quick: has no meaning in accuracy mode"),
+        (("--board", "zcu104"), "--board: has no meaning"),
+        (("--process", "poisson"), "--process: has no meaning"),
+        (("--quick", "--rate", "1 Hz"), "--quick: is of an MLPerf Tiny device"),
+        (("--mode", "accuracy", "--link", "null"), "--mode: is of an MLPerf Tiny device"),
+    ],
+)
+def test_no_option_is_taken_and_dropped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    target = ("--target", "mlperf:///dev/null", "--out", str(tmp_path / "out"))
+    assert main(["host", "smoke/jet_tagger", *target, *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_device_that_nobody_hears_still_ends_at_once(tmp_path: Path) -> None:
+    device = Board(tmp_path / "tty")
+    descriptor = os.open(device.facts["port"], os.O_RDWR | os.O_NOCTTY)
+    os.write(descriptor, b"help%" * 60)  # more than the pty holds, and never read
+    time.sleep(0.5)
+    before = time.monotonic()
+    assert device.end(signal.SIGTERM) == (0, "")
+    assert time.monotonic() - before < 4
+    os.close(descriptor)
 
 
 def test_the_runners_way_of_talking_gets_the_golden_answers(board: Board) -> None:
