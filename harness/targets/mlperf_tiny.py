@@ -2,94 +2,33 @@
 
 No command waits for longer than its deadline, and what goes wrong is named: no such port, taken by
 another, silent, another baud rate, another firmware, a refusal, a reset, an unplugged cable.
+What is about the port alone lies in `tiny_port`, what is about text alone in `tiny_protocol`.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import termios
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
 
-from harness.errors import BoardError, DeadlineError, InputError
+from harness.errors import BoardError, DeadlineError
 from harness.targets import tiny_protocol as protocol
+from harness.targets.tiny_port import MOST_HEARD, TinyPort, TinyWire, parse_port
+
+__all__ = ["Inference", "TinyDevice", "TinyPort", "parse_port"]
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from serial import Serial
-
     from harness.targets.tiny_protocol import Results
 
-DEFAULT_BAUD: Final = 115_200
-MOST_BAUD: Final = 4_000_000
 BOOT_NS: Final = 10_000_000_000
 """How long a device may take from the opening of its port to its first answer."""
 ANSWER_NS: Final = 5_000_000_000
 """How long a command other than `infer` may take."""
 _HELLO_NS: Final = 2_000_000_000
-_QUIET_NS: Final = 150_000_000
 _MOST_NOISE_NS: Final = 1_000_000_000
-_LOOK_S: Final = 0.05
-_WRITE_S: Final = 5.0
 _MOST_ANSWER_BYTES: Final = 1 << 20
-_MOST_STRAY: Final = 1 << 16
-_EXAMPLE: Final = "write mlperf:///dev/ttyACM0 or mlperf:///dev/ttyACM0?baud=115200"
-_OPENING: Final = {
-    errno.ENOENT: "there is no such port; is the device plugged in? look in /dev/serial/by-id",
-    errno.EACCES: "you may not open it; join the group that owns it, such as dialout",
-    errno.EPERM: "you may not open it; join the group that owns it, such as dialout",
-    errno.EBUSY: "another program has it; close that first",
-    errno.EWOULDBLOCK: "another program has it; close that first",
-    errno.ENOTTY: "it is no serial port",
-    errno.EISDIR: "it is a folder",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TinyPort:
-    """A serial port.
-
-    Args:
-        path: As in /dev.
-        baud: Bits per second, 8N1.
-    """
-
-    path: str
-    baud: int = DEFAULT_BAUD
-
-    def __str__(self) -> str:
-        """Return it as the user would write it after --target."""
-        return f"mlperf://{self.path}?baud={self.baud}"
-
-
-def parse_port(spec: str) -> TinyPort:
-    """Return the port that `mlperf://PATH[?baud=N]` names.
-
-    Raises:
-        InputError: It has another form.
-    """
-    try:
-        parts = urlsplit(spec)
-        query = dict(
-            parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        )
-        netloc = parts.netloc
-    except ValueError as cause:
-        raise _malformed(spec, str(cause)) from cause
-    if parts.scheme != "mlperf" or netloc or not parts.path.startswith("/") or parts.fragment:
-        raise _malformed(spec, "an absolute path of a serial port is needed")
-    if "\0" in parts.path:
-        raise _malformed(spec, "the path holds a NUL")
-    baud = query.pop("baud", str(DEFAULT_BAUD))
-    if query:
-        raise _malformed(spec, f"unknown option {min(query)!r}")
-    if not (baud.isascii() and baud.isdecimal() and len(baud) < 9 and 50 <= int(baud) <= MOST_BAUD):
-        raise _malformed(spec, f"baud must be a whole number from 50 to {MOST_BAUD}")
-    return TinyPort(parts.path, int(baud))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +82,8 @@ class TinyDevice:
         """The first of them."""
         self.name = self.profile = self.model = ""
         self._answer_ns = answer_ns
-        self._lines = protocol.Lines()
-        self._where = f"device at {port.path}"
         self._failure: Exception | None = None
-        self._serial = _open(port)
+        self._wire = TinyWire(port)
         try:
             self._greet(boot_ns)
             self._identify()
@@ -231,12 +168,7 @@ class TinyDevice:
 
     def close(self) -> None:
         """Give the port back; twice is harmless."""
-        if self._serial.is_open:
-            try:
-                fcntl.ioctl(self._serial.fileno(), termios.TIOCNXCL)
-            except OSError:
-                pass  # unplugged: nothing is left to give back
-            self._serial.close()
+        self._wire.close()
 
     def __enter__(self) -> TinyDevice:
         return self
@@ -256,24 +188,24 @@ class TinyDevice:
         deadline_ns = time.monotonic_ns() + boot_ns
         heard: list[str] = []
         while True:
-            heard += self._drain(min(_MOST_NOISE_NS, (deadline_ns - time.monotonic_ns()) // 2))
+            heard += self._wire.drain(min(_MOST_NOISE_NS, (deadline_ns - time.monotonic_ns()) // 2))
             hello_ns = min(_HELLO_NS, deadline_ns - time.monotonic_ns())
             if hello_ns <= 0:
                 break
-            self._send("name")
+            self._wire.send("name")
             until_ns = time.monotonic_ns() + hello_ns
             known = False
             while time.monotonic_ns() < until_ns:
-                for _, line in self._receive(until_ns):
+                for _, line in self._wire.receive(until_ns):
                     found = protocol.named(line)
                     known = known or (found is not None and found[0] == "name-dut")
                     if known and line == protocol.READY:
                         # An answer to an earlier, slow-starting call may still be on its way.
-                        self._drain(_MOST_NOISE_NS)
-                        self._lines.overlong = 0
+                        self._wire.drain(_MOST_NOISE_NS)
+                        self._wire.lines.overlong = 0
                         return
                     heard.append(line)
-            del heard[_MOST_STRAY:]
+            del heard[MOST_HEARD:]
         raise self._unknown(heard, boot_ns)
 
     def _identify(self) -> None:
@@ -284,7 +216,7 @@ class TinyDevice:
                     setattr(self, found[0].removesuffix("-dut"), found[1])
 
     def _unknown(self, heard: list[str], boot_ns: int) -> DeadlineError:
-        seen = self._lines
+        seen = self._wire.lines
         if not seen.bytes:
             why = "not a byte came"
             hint = "is it powered and programmed, and is this its port?"
@@ -300,7 +232,7 @@ class TinyDevice:
             hint = "the firmware has stopped, or does not know its name"
         return DeadlineError(
             f"no MLPerf Tiny device answered `name%` within {boot_ns / 1e9:g} s",
-            where=self._where,
+            where=self._wire.where,
             why=why,
             hint=hint,
         )
@@ -318,13 +250,13 @@ class TinyDevice:
             raise
 
     def _answer(self, command: str, timeout_ns: int) -> list[tuple[int, str]]:
-        self._strays(command, self._receive(0))
+        self._strays(command, self._wire.receive(0))
         deadline_ns = time.monotonic_ns() + timeout_ns
-        self._send(command)
-        before = self._lines.bytes
+        self._wire.send(command)
+        before = self._wire.lines.bytes
         answer: list[tuple[int, str]] = []
         while True:
-            for at, line in self._receive(deadline_ns):
+            for at, line in self._wire.receive(deadline_ns):
                 if protocol.is_boot(line):
                     raise self._reset(command, line)
                 if not line.startswith(("m-", "e-")):
@@ -342,22 +274,22 @@ class TinyDevice:
             said = protocol.refusal(line)
             if said is not None:
                 raise BoardError(
-                    f"the device refused `{command[:40]}`", where=self._where, why=said[:200]
+                    f"the device refused `{command[:40]}`", where=self._wire.where, why=said[:200]
                 )
         return answer
 
     def _check_flood(self, command: str, before: int) -> None:
-        came = self._lines.bytes - before
-        if self._lines.overlong or came > _MOST_ANSWER_BYTES:
+        came = self._wire.lines.bytes - before
+        if self._wire.lines.overlong or came > _MOST_ANSWER_BYTES:
             what = (
                 f"a line of more than {protocol.MOST_LINE} bytes"
-                if self._lines.overlong
+                if self._wire.lines.overlong
                 else f"{came} bytes without {protocol.READY}"
             )
             raise BoardError(
                 f"the device answered `{command[:40]}` with {what}",
-                where=self._where,
-                why=f"{self._lines.foreign} of all bytes are no text",
+                where=self._wire.where,
+                why=f"{self._wire.lines.foreign} of all bytes are no text",
                 hint="another baud rate, or a broken device",
             )
 
@@ -372,7 +304,7 @@ class TinyDevice:
     def _reset(self, command: str, line: str) -> BoardError:
         return BoardError(
             f"the device started anew, seen at `{command[:40]}`",
-            where=self._where,
+            where=self._wire.where,
             why=f"it said {line[:80]!r}; what was loaded is lost",
             hint="look at its power and its watchdog",
         )
@@ -381,101 +313,12 @@ class TinyDevice:
         last = repr(answer[-1][1][:80]) if answer else "none"
         return DeadlineError(
             f"`{command[:40]}` was not done within {timeout_ns / 1e9:g} s",
-            where=self._where,
+            where=self._wire.where,
             why=f"no {protocol.READY} came; last line: {last}",
             hint="the device hangs, or bytes were lost on the way",
         )
 
     def _odd(self, command: str, why: str, hint: str) -> BoardError:
         return BoardError(
-            f"`{command}` was not answered as it should", where=self._where, why=why, hint=hint
+            f"`{command}` was not answered as it should", where=self._wire.where, why=why, hint=hint
         )
-
-    # ------------------------------------------------------------------ bytes
-
-    def _send(self, command: str) -> None:
-        from serial import SerialException, SerialTimeoutException  # noqa: PLC0415
-
-        try:
-            self._serial.write((command + protocol.TERMINATOR).encode("ascii"))
-        except SerialTimeoutException as cause:
-            raise DeadlineError(
-                f"`{command[:40]}` could not be sent within {_WRITE_S:g} s",
-                where=self._where,
-                why="the port takes no bytes",
-                hint="flow control, or nobody drains the other end",
-            ) from cause
-        except (SerialException, OSError) as cause:
-            raise self._gone(cause) from cause
-
-    def _receive(self, until_ns: int) -> list[tuple[int, str]]:
-        """Return the lines that have come; wait a little for the first bytes, if until then."""
-        from serial import SerialException  # noqa: PLC0415
-
-        try:
-            waiting = self._serial.in_waiting
-            if not waiting and time.monotonic_ns() >= until_ns:
-                return []
-            data = self._serial.read(waiting or 1)
-            now_ns = time.monotonic_ns()
-        except (SerialException, OSError) as cause:
-            raise self._gone(cause) from cause
-        return [(now_ns, line) for line in self._lines.feed(data)]
-
-    def _drain(self, most_ns: int) -> list[str]:
-        """Read until it is quiet, but for no longer than `most_ns`; return what came."""
-        heard: list[str] = []
-        end_ns = time.monotonic_ns() + most_ns
-        quiet_ns = time.monotonic_ns() + _QUIET_NS
-        while time.monotonic_ns() < min(end_ns, quiet_ns):
-            before = self._lines.bytes
-            heard += [line for _, line in self._receive(quiet_ns)]
-            if self._lines.bytes != before:
-                quiet_ns = time.monotonic_ns() + _QUIET_NS
-        self._lines.drop()
-        return heard[-_MOST_STRAY:]
-
-    def _gone(self, cause: Exception) -> BoardError:
-        return BoardError(
-            "the port has gone away",
-            where=self._where,
-            why=str(cause),
-            hint="unplugged, without power, or another program reads from it",
-        )
-
-
-def _open(port: TinyPort) -> Serial:
-    from serial import Serial, SerialException  # noqa: PLC0415
-
-    try:
-        opened = Serial(
-            port.path, port.baud, timeout=_LOOK_S, write_timeout=_WRITE_S, exclusive=True
-        )
-    except (SerialException, OSError, ValueError, termios.error) as cause:
-        raise BoardError(
-            "cannot be opened",
-            where=port.path,
-            why=str(cause),
-            hint=_OPENING.get(_number(cause), "is it a serial port that can do this baud rate?"),
-        ) from cause
-    try:
-        # Also against programs that do not ask for pyserial's lock.
-        fcntl.ioctl(opened.fileno(), termios.TIOCEXCL)
-    except OSError:
-        pass  # some drivers cannot; the lock holds all the same
-    return opened
-
-
-def _number(cause: BaseException) -> int:
-    """Return the system's error number behind an error of pyserial, which may have lost it."""
-    link: BaseException | None = cause
-    while link is not None:
-        number = link.args[0] if link.args else None
-        if isinstance(number, int):
-            return number
-        link = link.__cause__ or link.__context__
-    return 0
-
-
-def _malformed(spec: str, why: str) -> InputError:
-    return InputError(f"cannot be read: {spec[:80]!r}", where="--target", why=why, hint=_EXAMPLE)

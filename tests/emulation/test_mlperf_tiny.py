@@ -570,7 +570,7 @@ def test_the_symlink_of_someone_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_lock_that_pyserial_does_not_know_is_kept_too(wire: Wire) -> None:
     """TIOCEXCL keeps out programs without locks, except the superuser's."""
     with wire.open() as device:
-        excl = fcntl.ioctl(device._serial.fileno(), TIOCGEXCL, b"\0" * 4)
+        excl = fcntl.ioctl(device._wire._serial.fileno(), TIOCGEXCL, b"\0" * 4)
         assert int.from_bytes(excl, sys.byteorder) == 1
     with Serial(wire.port.path, 9600) as port:
         excl = fcntl.ioctl(port.fileno(), TIOCGEXCL, b"\0" * 4)
