@@ -103,6 +103,8 @@ class Overlay:
         input: Stream towards it.
         output: Stream from it.
         bench: Sizes of the measuring IP.
+        gpio_bits: Width of an AXI GPIO beside it, `axi_gpio_leds`, for tests of the way to the
+            board; 0 for none. Its outputs are left open.
         root: Folder that holds `overlays/` and `bitstreams/`.
     """
 
@@ -116,6 +118,7 @@ class Overlay:
     input: Stream
     output: Stream
     bench: BenchSizes = field(default_factory=BenchSizes)
+    gpio_bits: int = 0
 
     root: Path = field(init=False, compare=False)
 
@@ -126,6 +129,7 @@ class Overlay:
         need(versioned, "must be major.minor.patch", "version", self.version)
         need(self.summary.isprintable(), "must be one printable line", "summary", self.summary)
         within(self.clock_hz, 1, _MAX_CLOCK_HZ, "clock_hz")
+        within(self.gpio_bits, 0, 32, "gpio_bits")
         object.__setattr__(self, "boards", tuple(self.boards))
         need(self.boards, "names no board", "boards")
         for board in self.boards:

@@ -1,4 +1,6 @@
-"""The virtual board: processing system, contiguous memory, DMA, and a configurable fabric.
+"""The virtual board: processing system, contiguous memory, DMAs, and a configurable fabric.
+
+The fabric is real RTL for the overlays of this harness, and models in Python for other designs.
 
 Its address space is that of the loaded `.hwh`. An access outside it raises at once, where a real
 board hangs its processor. Board time advances with fabric cycles and with nothing else: an access
@@ -19,17 +21,23 @@ from harness.emulation.clocks import PsRegisters
 from harness.emulation.dma import AxiDma
 from harness.emulation.hwh import Hwh, HwhRange, parse_hwh
 from harness.emulation.memory import ContiguousMemory
+from harness.emulation.models import IpModel, ModelStreams, find_model, stages
 from harness.errors import BusError, ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from harness.emulation.hwh import HwhModule
     from harness.inventory import Board
 
 __all__ = ["ACCESS_CYCLES", "FabricLike", "VirtualBoard"]
 
 ACCESS_CYCLES = 32
 """Fabric cycles that one register access takes, whatever it reaches."""
+CMA_BYTES = 128 << 20
+"""Contiguous memory that boards have by default."""
 STILL_ACCESS_NS = 320
 """Board time of an access while no fabric clock runs, so that no deadline waits for ever."""
 _SERVICE_CYCLES = 256  # how long a DMA transfer may wait for its next look at the streams
@@ -80,10 +88,15 @@ class VirtualBoard:
         knows
             none of that digest.
         cma_bytes: Contiguous memory.
+        access_cycles: Fabric cycles that one register access takes.
     """
 
     def __init__(
-        self, board: Board, build: Callable[[str], FabricLike], cma_bytes: int = 128 << 20
+        self,
+        board: Board,
+        build: Callable[[str], FabricLike],
+        cma_bytes: int = CMA_BYTES,
+        access_cycles: int = ACCESS_CYCLES,
     ) -> None:
         self.board = board
         self.memory = ContiguousMemory(board.cma_base, cma_bytes)
@@ -92,11 +105,12 @@ class VirtualBoard:
         self.loads = 0
         """Configurations so far; another count than before means someone else loaded."""
         self._build = build
+        self._access_cycles = access_cycles
         self._ps = PsRegisters(board)
         self._fabric: FabricLike | None = None
         self._design: Hwh | None = None
-        self._dma: AxiDma | None = None
-        self._dma_range: HwhRange | None = None
+        self._dmas: dict[str, AxiDma] = {}
+        self._models: dict[str, IpModel] = {}
         self._epoch_ns = Fraction(0)
         self._epoch_cycle = 0
 
@@ -135,24 +149,65 @@ class VirtualBoard:
         self._fold()
         self._fabric, self._design = fabric, design
         self._epoch_cycle = fabric.cycle
-        if design.dmas:
-            self._dma = AxiDma(design.dmas[0], self.memory, fabric)
-            mapped = (item for item in design.ranges if item.instance == design.dmas[0].instance)
-            self._dma_range = next(mapped, None)
+        self._dmas = {core.instance: AxiDma(core, self.memory, fabric) for core in design.dmas}
+        self._models = self._make_models(design, {})
         self.loads += 1
         self.state = "operating"
         return design
 
+    def load_models(
+        self,
+        bit: bytes,
+        hwh_text: str,
+        models: Mapping[str, Callable[[HwhModule], IpModel]],
+    ) -> Hwh:
+        """Configure the fabric with models of a design that somebody else has built.
+
+        Args:
+            bit: A whole `.bit` file; of its payload nothing is simulated.
+            hwh_text: The `.hwh` that belongs to it.
+            models: Makers of models, by instance or beginning of the VLNV.
+
+        Raises:
+            ImageError: The image is broken or for another part, or the `.hwh` is not of this board.
+            InputError: A stream leads to IP without a model.
+        """
+        self.close()
+        self.state = "write error"
+        self._check_part(parse_bit(bit))
+        design = parse_hwh(hwh_text)
+        self._check_family(design)
+        made = self._make_models(design, models)
+        dmas = {
+            core.instance: AxiDma(
+                core,
+                self.memory,
+                ModelStreams(stages(design, core.instance, made), max(core.s2mm_bytes, 1)),
+            )
+            for core in design.dmas
+        }
+        self._fold()
+        self._design, self._models, self._dmas = design, made, dmas
+        self.loads += 1
+        self.state = "operating"
+        return design
+
+    @staticmethod
+    def _make_models(
+        design: Hwh, given: Mapping[str, Callable[[HwhModule], IpModel]]
+    ) -> dict[str, IpModel]:
+        mapped = {item.instance for item in design.ranges}
+        found = {
+            name: find_model(module, given)
+            for name, module in design.modules.items()
+            if name in mapped or module.sinks
+        }
+        return {name: model for name, model in found.items() if model is not None}
+
     def _accept(self, content: BitFile, hwh_text: str) -> dict[str, str]:
         """Return what an image says about itself, if this board takes it."""
         where = f"virtual {self.board.name}"
-        if content.part != self.board.bit_part:
-            raise ImageError(
-                "wrong bitstream for this device",
-                where=where,
-                why=f"the image is for {content.part}, the board has {self.board.bit_part}",
-                hint="load the image of this board",
-            )
+        self._check_part(content)
         facts = emulation_facts(content)
         if facts is None or "digest" not in facts:
             why = "it holds configuration data" if content.has_sync_word else "it has no sync word"
@@ -172,7 +227,16 @@ class VirtualBoard:
             )
         return facts
 
-    def _accept_design(self, design: Hwh) -> None:
+    def _check_part(self, content: BitFile) -> None:
+        if content.part != self.board.bit_part:
+            raise ImageError(
+                "wrong bitstream for this device",
+                where=f"virtual {self.board.name}",
+                why=f"the image is for {content.part}, the board has {self.board.bit_part}",
+                hint="load the image of this board",
+            )
+
+    def _check_family(self, design: Hwh) -> None:
         where = f"virtual {self.board.name}"
         if design.family != self.board.family:
             raise ImageError(
@@ -180,6 +244,10 @@ class VirtualBoard:
                 where=where,
                 why=f"{design.family}, the board has {self.board.family}",
             )
+
+    def _accept_design(self, design: Hwh) -> None:
+        where = f"virtual {self.board.name}"
+        self._check_family(design)
         if len(design.dmas) > 1:
             names = ", ".join(item.instance for item in design.dmas)
             raise ImageError("the design has several DMAs", where=where, why=names)
@@ -192,7 +260,8 @@ class VirtualBoard:
         self._fold()
         if self._fabric is not None:
             self._fabric.close()
-        self._fabric = self._design = self._dma = self._dma_range = None
+        self._fabric = self._design = None
+        self._dmas, self._models = {}, {}
         self.state = "unknown"
 
     # ------------------------------------------------------------------ time
@@ -225,22 +294,27 @@ class VirtualBoard:
         self._epoch_cycle = self._fabric.cycle if self._fabric is not None else 0
 
     def _advance(self, cycles: int) -> None:
-        fabric, dma = self._fabric, self._dma
+        fabric = self._fabric
         if fabric is None:
             return
         while cycles > 0:
-            step = min(cycles, _SERVICE_CYCLES) if dma is not None and dma.busy else cycles
+            busy = any(dma.busy for dma in self._dmas.values())
+            step = min(cycles, _SERVICE_CYCLES) if busy else cycles
             fabric.run(step)
             cycles -= step
-            if dma is not None:
-                dma.service()
+            self._service()
+
+    def _service(self) -> None:
+        for dma in self._dmas.values():
+            dma.service()
 
     def _spend(self, before: int) -> None:
         """Let an access that began at cycle `before` take its time."""
         if self._fabric is None or self.pl_clock_hz is None:
             self._epoch_ns += STILL_ACCESS_NS
+            self._service()
             return
-        self._advance(ACCESS_CYCLES - (self._fabric.cycle - before))
+        self._advance(self._access_cycles - (self._fabric.cycle - before))
 
     # ------------------------------------------------------------------ access
 
@@ -258,9 +332,8 @@ class VirtualBoard:
         offset, where = self._decode(address, size_bytes)
         if where is None:
             data = _words(self._ps.read(at) for at in range(address, address + size_bytes, 4))
-        elif where is self._dma_range and self._dma is not None:
-            dma = self._dma
-            data = _words(dma.read(at) for at in range(offset, offset + size_bytes, 4))
+        elif (registers := self._registers(where)) is not None:
+            data = _words(registers.read(at) for at in range(offset, offset + size_bytes, 4))
         else:
             data = self._reach(where).read(offset, size_bytes // 4).astype("<u4").tobytes()
         self._spend(before)
@@ -283,9 +356,9 @@ class VirtualBoard:
             self._fold()  # the old clock counts up to here, the new one from here
             for index, word in enumerate(words.tolist()):
                 self._ps.write(address + 4 * index, word)
-        elif where is self._dma_range and self._dma is not None:
+        elif (registers := self._registers(where)) is not None:
             for index, word in enumerate(words.tolist()):
-                self._dma.write(offset + 4 * index, word)
+                registers.write(offset + 4 * index, word)
         else:
             self._reach(where).write(offset, words)
         self._spend(before)
@@ -329,9 +402,17 @@ class VirtualBoard:
             why=f"{fabric}nearest: {nearest}; a real board would hang",
         )
 
+    def _registers(self, where: HwhRange) -> AxiDma | IpModel | None:
+        return self._dmas.get(where.instance) or self._models.get(where.instance)
+
     def _reach(self, where: HwhRange) -> FabricLike:
         if self._fabric is None or _FABRIC not in where.vlnv:
-            raise BusError("is not modelled", where=where.instance, why=f"its IP is {where.vlnv}")
+            raise BusError(
+                "is not modelled",
+                where=where.instance,
+                why=f"its IP is {where.vlnv}",
+                hint=f"serve with --model {where.instance}=FILE.py:Class",
+            )
         return self._fabric
 
 

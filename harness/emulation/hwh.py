@@ -15,9 +15,10 @@ from xml.etree import ElementTree as ET
 from harness.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["DmaCore", "Hwh", "HwhRange", "parse_hwh", "read_hwh"]
+__all__ = ["DmaCore", "Hwh", "HwhModule", "HwhRange", "parse_hwh", "read_hwh"]
 
 MAX_BYTES = 64 << 20
 FAMILIES = ("zynq_ultra_ps_e", "processing_system7")
@@ -26,6 +27,8 @@ _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
 _MAX_ADDRESS = 1 << 44
 _DEFAULT_LENGTH_BITS = 14  # PG021: what c_sg_length_width is where nobody set it
 _DMA = "xilinx.com:ip:axi_dma:"
+_STREAM = "xilinx.com:interface:axis:"
+_TAKES = ("SLAVE", "TARGET")  # Vivado has written both
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,25 @@ class DmaCore:
 
 
 @dataclass(frozen=True, slots=True)
+class HwhModule:
+    """An instance of the design.
+
+    Args:
+        instance: Its name.
+        vlnv: Vendor, library, name and version of its IP.
+        parameters: Its own parameters, as written.
+        sinks: AXI4-Stream ports that take, name to name of the bus they are on.
+        sources: AXI4-Stream ports that give, name to name of the bus they are on.
+    """
+
+    instance: str
+    vlnv: str
+    parameters: Mapping[str, str]
+    sinks: Mapping[str, str]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Hwh:
     """A design, as its hardware description tells.
 
@@ -81,6 +103,7 @@ class Hwh:
         ps: Instance name of the processing system.
         ranges: Address map, by address.
         dmas: AXI DMAs.
+        modules: All instances, by name.
         clock_hz: Fabric clock 0 the design was built for; none if it does not say.
     """
 
@@ -90,6 +113,7 @@ class Hwh:
     ps: str
     ranges: tuple[HwhRange, ...]
     dmas: tuple[DmaCore, ...]
+    modules: Mapping[str, HwhModule]
     clock_hz: float | None
 
 
@@ -153,6 +177,7 @@ def parse_hwh(text: str) -> Hwh:
         ps=ps.get("INSTANCE", ""),
         ranges=tuple(ranges),
         dmas=dmas,
+        modules={item.get("INSTANCE", ""): _module(item) for item in modules},
         clock_hz=_clock_hz(_parameters(ps)),
     )
 
@@ -192,6 +217,21 @@ def _parameters(module: ET.Element) -> dict[str, str]:
     own = module.find("PARAMETERS")
     items = [] if own is None else own.findall("PARAMETER")
     return {item.get("NAME", ""): item.get("VALUE", "") for item in items}
+
+
+def _module(module: ET.Element) -> HwhModule:
+    ports: dict[bool, dict[str, str]] = {True: {}, False: {}}
+    for bus in module.iter("BUSINTERFACE"):
+        if bus.get("VLNV", "").startswith(_STREAM):
+            takes = bus.get("TYPE") in _TAKES
+            ports[takes][bus.get("NAME", "")] = bus.get("BUSNAME", "")
+    return HwhModule(
+        instance=module.get("INSTANCE", ""),
+        vlnv=module.get("VLNV", ""),
+        parameters=_parameters(module),
+        sinks=ports[True],
+        sources=ports[False],
+    )
 
 
 def _dma(module: ET.Element) -> DmaCore:

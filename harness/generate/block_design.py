@@ -2,6 +2,7 @@
 
     processing system -- control interconnect -- stream_bench_0, axi_dma_0 (registers)
     axi_dma_0 == streams == stream_bench_0
+    where the manifest wants one: axi_gpio_leds (registers), its outputs open
     axi_dma_0 -- memory interconnect -- processing system (memory port)
 
 One clock from the processing system drives everything.
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 DMA = "axi_dma_0"
 BENCH = "stream_bench_0"
+GPIO = "axi_gpio_leds"
 CONTROL_INTERCONNECT = "axi_smc_control"
 MEMORY_INTERCONNECT = "axi_smc_memory"
 RESET = "proc_sys_reset_0"
 BENCH_BYTES = 1 << ADDRESS_BITS
 DMA_BYTES = 0x1_0000
+GPIO_BYTES = 0x1_0000
 LENGTH_BITS = 26
 MEMORY_BYTES = {"zynq_ultra_ps_e": 0x8000_0000, "processing_system7": 0x2000_0000}
 
@@ -94,6 +97,7 @@ class BlockDesign:
         clock: How the fabric clock is made, with the PLLs as boot leaves them.
         bench_base: Physical address of stream_bench_0.
         dma_base: Physical address of axi_dma_0.
+        gpio_base: Physical address of axi_gpio_leds, where there is one.
     """
 
     overlay: Overlay
@@ -102,6 +106,13 @@ class BlockDesign:
     clock: ClockPlan
     bench_base: int
     dma_base: int
+    gpio_base: int
+
+    @property
+    def gpio_parameters(self) -> dict[str, str]:
+        """Parameters of the AXI GPIO, as its IP names them; none without one."""
+        bits = self.overlay.gpio_bits
+        return {"C_GPIO_WIDTH": str(bits), "C_ALL_OUTPUTS": "1"} if bits else {}
 
     @property
     def dma_parameters(self) -> dict[str, str]:
@@ -139,4 +150,5 @@ def block_design(overlay: Overlay, board: Board) -> BlockDesign:
         plan_pl_clock(board, overlay.clock_hz, boot_reader(board)),
         board.pl_base,
         board.pl_base + BENCH_BYTES,
+        board.pl_base + BENCH_BYTES + DMA_BYTES,
     )

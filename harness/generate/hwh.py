@@ -22,13 +22,15 @@ from harness.generate.block_design import (
     CONTROL_INTERCONNECT,
     DMA,
     DMA_BYTES,
+    GPIO,
+    GPIO_BYTES,
     MEMORY_BYTES,
     MEMORY_INTERCONNECT,
     RESET,
     BlockDesign,
     block_design,
 )
-from harness.generate.hwh_registers import bench_registers, dma_registers
+from harness.generate.hwh_registers import bench_registers, dma_registers, gpio_registers
 from harness.generate.netlist import Bus, Module, Port, connect_bus, connect_port
 from harness.registers import ADDRESS_BITS
 
@@ -84,7 +86,9 @@ def system_info(board: Board) -> dict[str, str]:
 
 def _modules(design: BlockDesign) -> list[Module]:
     ps, dma, bench = _processing_system(design), _dma(design), _bench(design)
-    control = _interconnect(CONTROL_INTERCONNECT, "lite", masters=2, slaves=1, bits=32)
+    gpio = [_gpio(design)] if design.gpio_parameters else []
+    masters = 2 + len(gpio)
+    control = _interconnect(CONTROL_INTERCONNECT, "lite", masters=masters, slaves=1, bits=32)
     widest = max(design.overlay.input.width_bits, design.overlay.output.width_bits)
     memory = _interconnect(MEMORY_INTERCONNECT, "full", masters=1, slaves=2, bits=widest)
     reset = _reset()
@@ -92,6 +96,8 @@ def _modules(design: BlockDesign) -> list[Module]:
     connect_bus(ps, names.control_bus, control, "S00_AXI")
     connect_bus(control, "M00_AXI", bench, "s_axi")
     connect_bus(control, "M01_AXI", dma, "S_AXI_LITE")
+    for module in gpio:
+        connect_bus(control, "M02_AXI", module, "S_AXI")
     connect_bus(dma, "M_AXIS_MM2S", bench, "s_axis_dma")
     connect_bus(bench, "m_axis_dma", dma, "S_AXIS_S2MM")
     connect_bus(dma, "M_AXI_MM2S", memory, "S00_AXI")
@@ -104,6 +110,7 @@ def _modules(design: BlockDesign) -> list[Module]:
         (control, ("aclk",)),
         (memory, ("aclk",)),
         (reset, ("slowest_sync_clk",)),
+        *((module, ("s_axi_aclk",)) for module in gpio),
     )
     for module, ports in clocked:
         for port in ports:
@@ -113,7 +120,9 @@ def _modules(design: BlockDesign) -> list[Module]:
     for module, port in ((dma, "axi_resetn"), (bench, "aresetn"), (control, "aresetn")):
         connect_port(reset, "peripheral_aresetn", module, port)
     connect_port(reset, "peripheral_aresetn", memory, "aresetn")
-    return [dma, control, memory, reset, bench, ps]
+    for module in gpio:
+        connect_port(reset, "peripheral_aresetn", module, "s_axi_aresetn")
+    return [dma, *gpio, control, memory, reset, bench, ps]
 
 
 def _processing_system(design: BlockDesign) -> Module:
@@ -144,6 +153,10 @@ def _processing_system(design: BlockDesign) -> Module:
         _range(BENCH, "reg0", design.bench_base, BENCH_BYTES, master, "s_axi", "REGISTER"),
         _range(DMA, "Reg", design.dma_base, DMA_BYTES, master, "S_AXI_LITE", "REGISTER"),
     ]
+    if design.gpio_parameters:
+        module.memory_map.append(
+            _range(GPIO, "Reg", design.gpio_base, GPIO_BYTES, master, "S_AXI", "REGISTER")
+        )
     return module
 
 
@@ -244,6 +257,22 @@ def _dma(design: BlockDesign) -> Module:
         )
         for bus in ("M_AXI_MM2S", "M_AXI_S2MM")
     ]
+    return module
+
+
+def _gpio(design: BlockDesign) -> Module:
+    parameters = {
+        "Component_Name": f"fabric_{GPIO}_0",
+        **design.gpio_parameters,
+        "EDK_IPTYPE": "PERIPHERAL",
+        "C_BASEADDR": f"0x{design.gpio_base:08X}",
+        "C_HIGHADDR": f"0x{design.gpio_base + GPIO_BYTES - 1:08X}",
+    }
+    module = Module(GPIO, "axi_gpio", "xilinx.com:ip:axi_gpio:2.0", parameters)
+    module.registers = gpio_registers(GPIO_BYTES)
+    module.add_port(Port("s_axi_aclk", "I", sig_is="clk"))
+    module.add_port(Port("s_axi_aresetn", "I", sig_is="rst"))
+    module.add_bus(Bus("S_AXI", "lite", "SLAVE", "s_axi_", 32, 9))
     return module
 
 

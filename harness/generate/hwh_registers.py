@@ -104,3 +104,11 @@ def bench_registers(size: int) -> ET.Element:
             high = f"{item.description}; high word"
             _register(registers, f"{item.name}_HIGH", item.offset + 4, access, high)
     return block
+
+
+def gpio_registers(size: int) -> ET.Element:
+    """Return the address block of an AXI GPIO of one channel (PG144)."""
+    block, registers = _block("S_AXI", size)
+    _register(registers, "GPIO_DATA", 0x0, "read-write", "Channel 1 data")
+    _register(registers, "GPIO_TRI", 0x4, "read-write", "Channel 1 direction, 1 is in")
+    return block

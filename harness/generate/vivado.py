@@ -10,6 +10,8 @@ from harness.generate.block_design import (
     CONTROL_INTERCONNECT,
     DMA,
     DMA_BYTES,
+    GPIO,
+    GPIO_BYTES,
     MEMORY_BYTES,
     MEMORY_INTERCONNECT,
     RESET,
@@ -56,12 +58,12 @@ create_bd_cell -type module -reference fabric_top {bench}
 set_property -dict [list \\
 {dma_settings}
 ] [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_dma:7.1 {dma}]
-set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 2] \\
+set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI {controlled}] \\
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 {control}]
 set_property -dict [list CONFIG.NUM_SI 2 CONFIG.NUM_MI 1] \\
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 {memory}]
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 {reset}
-
+{gpio_cell}
 foreach {{from to}} {{
   {ps}/{control_bus} {control}/S00_AXI
   {control}/M00_AXI {bench}/s_axi
@@ -85,7 +87,7 @@ connect_bd_net [get_bd_pins {ps}/{reset_pin}] [get_bd_pins {reset}/ext_reset_in]
 foreach pin {{{dma}/axi_resetn {bench}/aresetn {control}/aresetn {memory}/aresetn}} {{
   connect_bd_net [get_bd_pins {reset}/peripheral_aresetn] [get_bd_pins $pin]
 }}
-
+{gpio_nets}
 assign_bd_address -offset {bench_base:#010x} -range {bench_bytes:#x} \\
   -target_address_space [get_bd_addr_spaces {ps}/Data] [get_bd_addr_segs {bench}/s_axi/reg0]
 assign_bd_address -offset {dma_base:#010x} -range {dma_bytes:#x} \\
@@ -97,6 +99,20 @@ foreach space {{Data_MM2S Data_S2MM}} {{
 validate_bd_design
 save_bd_design
 
+"""
+
+_GPIO_CELL = """\
+set_property -dict [list \\
+{settings}
+] [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_gpio:2.0 {gpio}]
+"""
+
+_GPIO_NETS = """\
+connect_bd_intf_net [get_bd_intf_pins {control}/M02_AXI] [get_bd_intf_pins {gpio}/S_AXI]
+connect_bd_net [get_bd_pins {ps}/{clock}] [get_bd_pins {gpio}/s_axi_aclk]
+connect_bd_net [get_bd_pins {reset}/peripheral_aresetn] [get_bd_pins {gpio}/s_axi_aresetn]
+assign_bd_address -offset {base:#010x} -range {size:#x} \\
+  -target_address_space [get_bd_addr_spaces {ps}/Data] [get_bd_addr_segs {gpio}/S_AXI/Reg]
 """
 
 _BUILD = """\
@@ -153,6 +169,18 @@ def vivado_script(overlay: Overlay, board: Board) -> str:
         settings=_settings(_zynq(design) if zynq else _zynqmp(design)),
     )
     segment = "S_AXI_HP0" if zynq else "SAXIGP2"
+    cell = wires = ""
+    if design.gpio_parameters:
+        cell = _GPIO_CELL.format(settings=_settings(design.gpio_parameters), gpio=GPIO)
+        wires = _GPIO_NETS.format(
+            control=CONTROL_INTERCONNECT,
+            gpio=GPIO,
+            ps=ps.instance,
+            clock=ps.clock,
+            reset=RESET,
+            base=design.gpio_base,
+            size=GPIO_BYTES,
+        )
     nets = _NETS.format(
         ps=ps.instance,
         bench=BENCH,
@@ -169,6 +197,9 @@ def vivado_script(overlay: Overlay, board: Board) -> str:
         reset_pin=ps.reset,
         bench_base=design.bench_base,
         bench_bytes=BENCH_BYTES,
+        controlled=3 if design.gpio_parameters else 2,
+        gpio_cell=cell,
+        gpio_nets=wires,
         dma_base=design.dma_base,
         dma_bytes=DMA_BYTES,
         memory_bytes=MEMORY_BYTES[board.family],

@@ -38,6 +38,33 @@ def build_fabric(overlay: Overlay, progress: Callable[[str], None] = lambda _: N
     return build(recipe, lambda text: progress(f"{overlay.name}: {text}"))
 
 
+def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> Fabric:
+    """Make the fabric that an emulation image names by its overlay's digest.
+
+    Raises:
+        ImageError: No overlay here has that digest.
+        ToolchainError: Verilator or the compiler is missing or failed.
+    """
+    for name in list_overlays():
+        try:
+            overlay = find_overlay(name)
+            found = overlay.digest
+        except OverlayError:
+            continue  # someone's work in progress is no reason not to run another overlay
+        if found == digest:
+            return Fabric(
+                build_fabric(overlay, progress),
+                in_bytes=overlay.input.beat_bytes,
+                out_bytes=overlay.output.beat_bytes,
+            )
+    raise ImageError(
+        f"no overlay here has the digest {digest}",
+        where="emulation image",
+        why=f"looked at {', '.join(list_overlays())}",
+        hint="run: harness generate",
+    )
+
+
 class VirtualTarget(PynqTarget):
     """A virtual board made of the RTL of whatever overlay is loaded.
 
@@ -58,9 +85,8 @@ class VirtualTarget(PynqTarget):
         *,
         prefers_dma: bool = False,
     ) -> None:
-        self._progress = progress
         self.prefers_dma = prefers_dma
-        self._virtual = VirtualBoard(board, self._fabric)
+        self._virtual = VirtualBoard(board, lambda digest: fabric_of(digest, progress))
         super().__init__(VirtualDevice(self._virtual), board)
 
     def now_ns(self) -> int:
@@ -78,25 +104,3 @@ class VirtualTarget(PynqTarget):
     def close(self) -> None:
         """Free the model."""
         self._virtual.close()
-
-    def _fabric(self, digest: str) -> Fabric:
-        """Make the fabric that an emulation image names by its overlay's digest."""
-        for name in list_overlays():
-            try:
-                overlay = find_overlay(name)
-                found = overlay.digest
-            except OverlayError:
-                continue  # someone's work in progress is no reason not to run another overlay
-            if found == digest:
-                library = build_fabric(overlay, self._progress)
-                return Fabric(
-                    library,
-                    in_bytes=overlay.input.beat_bytes,
-                    out_bytes=overlay.output.beat_bytes,
-                )
-        raise ImageError(
-            f"no overlay here has the digest {digest}",
-            where="emulation image",
-            why=f"looked at {', '.join(list_overlays())}",
-            hint="run: harness generate",
-        )

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest eb92496bda5218576a479ba286de9f88
+// overlay digest cf06aacd55ecdfc52042583b589767a7
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

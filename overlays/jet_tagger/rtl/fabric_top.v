@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 205519063d98c583ab0aa5e21fddef5a
+// overlay digest 5f120af436be399f69a8e4090999b01c
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest 0d2b394205843ec724a3f7b07a6a0f51
+// overlay digest de85d21198a8a6c00b4998077462daca
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest 0d2b394205843ec724a3f7b07a6a0f51
+// overlay digest de85d21198a8a6c00b4998077462daca
 
 /// Returns every event unchanged; checks the board, the links and the measuring IP itself.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'h0d2b394205843ec724a3f7b07a6a0f51;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'hde85d21198a8a6c00b4998077462daca;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

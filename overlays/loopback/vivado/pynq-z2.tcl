@@ -1,5 +1,5 @@
 # Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-# overlay digest 0d2b394205843ec724a3f7b07a6a0f51
+# overlay digest de85d21198a8a6c00b4998077462daca
 # Builds the bitstream of overlay loopback for TUL PYNQ-Z2.
 #
 #   vivado -mode batch -source overlays/loopback/vivado/pynq-z2.tcl
@@ -68,11 +68,15 @@ set_property -dict [list \
   CONFIG.c_s2mm_burst_size {16} \
   CONFIG.c_addr_width {32} \
 ] [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_dma:7.1 axi_dma_0]
-set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 2] \
+set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 3] \
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 axi_smc_control]
 set_property -dict [list CONFIG.NUM_SI 2 CONFIG.NUM_MI 1] \
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 axi_smc_memory]
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 proc_sys_reset_0
+set_property -dict [list \
+  CONFIG.C_GPIO_WIDTH {4} \
+  CONFIG.C_ALL_OUTPUTS {1} \
+] [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_gpio:2.0 axi_gpio_leds]
 
 foreach {from to} {
   processing_system7_0/M_AXI_GP0 axi_smc_control/S00_AXI
@@ -97,6 +101,11 @@ connect_bd_net [get_bd_pins processing_system7_0/FCLK_RESET0_N] [get_bd_pins pro
 foreach pin {axi_dma_0/axi_resetn stream_bench_0/aresetn axi_smc_control/aresetn axi_smc_memory/aresetn} {
   connect_bd_net [get_bd_pins proc_sys_reset_0/peripheral_aresetn] [get_bd_pins $pin]
 }
+connect_bd_intf_net [get_bd_intf_pins axi_smc_control/M02_AXI] [get_bd_intf_pins axi_gpio_leds/S_AXI]
+connect_bd_net [get_bd_pins processing_system7_0/FCLK_CLK0] [get_bd_pins axi_gpio_leds/s_axi_aclk]
+connect_bd_net [get_bd_pins proc_sys_reset_0/peripheral_aresetn] [get_bd_pins axi_gpio_leds/s_axi_aresetn]
+assign_bd_address -offset 0x40410000 -range 0x10000 \
+  -target_address_space [get_bd_addr_spaces processing_system7_0/Data] [get_bd_addr_segs axi_gpio_leds/S_AXI/Reg]
 
 assign_bd_address -offset 0x40000000 -range 0x400000 \
   -target_address_space [get_bd_addr_spaces processing_system7_0/Data] [get_bd_addr_segs stream_bench_0/s_axi/reg0]
@@ -132,7 +141,7 @@ set record [open [file join $out pynq-z2.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"loopback\""
 puts $record "board = \"pynq-z2\""
-puts $record "digest = \"0d2b394205843ec724a3f7b07a6a0f51\""
+puts $record "digest = \"de85d21198a8a6c00b4998077462daca\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
