@@ -37,6 +37,7 @@ def run_benchmark(options: argparse.Namespace) -> int:
                 board=options.board,
                 out=options.out,
                 overrides=tuple(options.overrides),
+                wait_s=options.wait,
             ),
             progress,
             watcher,

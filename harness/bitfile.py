@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.errors import ImageError
 
-__all__ = ["BitFile", "build_bit", "emulation_facts", "parse_bit"]
+__all__ = ["BitFile", "build_bit", "emulation_facts", "parse_bit", "to_bin"]
 
 MAX_BYTES = 256 << 20  # the largest device needs less than 200 MiB
 SYNC_WORDS = (bytes.fromhex("AA995566"), bytes.fromhex("665599AA"))
@@ -139,6 +139,12 @@ def build_bit(content: BitFile) -> bytes:
         parts += [key.encode(), len(raw).to_bytes(2, "big"), raw]
     parts += [b"e", len(content.payload).to_bytes(4, "big"), content.payload]
     return b"".join(parts)
+
+
+def to_bin(content: BitFile) -> bytes:
+    """Return what Linux's fpga_manager takes: the payload with the bytes of each word swapped."""
+    words = len(content.payload) // 4
+    return struct.pack(f"<{words}I", *struct.unpack(f">{words}I", content.payload))
 
 
 def emulation_facts(content: BitFile) -> dict[str, str] | None:

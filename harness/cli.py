@@ -63,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--target", default="virtual", help="how to reach a board (default: virtual)")
     run.add_argument("--board", help="which board (default: the benchmark's)")
     run.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS",
+        help="how long to wait for somebody else who has the board (default: not at all)",
+    )  # fmt: skip
+    run.add_argument(
         "--out", type=Path, default=Path("results"), metavar="DIR", help="folder of the results"
     )
     run.add_argument(

@@ -25,7 +25,7 @@ from harness.overlay import find_overlay, project_root
 from harness.report import facts, host_store, store
 from harness.report.host_result import HostRecord, build
 from harness.run import EXIT_STATUS, check_fit, make_payload
-from harness.targets import open_target
+from harness.targets import open_target, resolve
 from harness.targets.dma import dma_build
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _open(
         return _open_mlperf(request, benchmark, overlay, held, progress)
     from harness.hostpaced.dma_link import DmaLink  # noqa: PLC0415
 
-    board = find_board(request.board or benchmark.board)
+    board = find_board(request.board or resolve(request.target)[1] or benchmark.board)
     image = overlay.image(board.name)
     check_fit(benchmark, overlay)
     dma = dma_build(image)

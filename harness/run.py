@@ -28,7 +28,7 @@ from harness.measure.verdict import Verdict, interrupted, judge
 from harness.overlay import Overlay, find_overlay, project_root
 from harness.report import facts, store
 from harness.report.result import RunRecord, build
-from harness.targets import open_target
+from harness.targets import open_target, resolve
 from harness.tomlfile import near
 from harness.traffic import Events, Schedule, open_source
 
@@ -66,6 +66,7 @@ class Request:
         board: Which board; None for the benchmark's own.
         out: Folder that receives the result folder.
         overrides: Assignments that change keys of the benchmark.
+        wait_s: How long to wait for somebody else who has the board.
     """
 
     benchmark: str
@@ -73,6 +74,7 @@ class Request:
     board: str | None
     out: Path
     overrides: tuple[str, ...] = ()
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
     """
     benchmark = benchmarks.load(benchmarks.find(request.benchmark), request.overrides)
     overlay = find_overlay(benchmark.overlay)
-    board = find_board(request.board or benchmark.board)
+    board = find_board(request.board or resolve(request.target)[1] or benchmark.board)
     image = overlay.image(board.name)
     clock_hz = benchmark.run.clock_hz or Fraction(overlay.clock_hz)
     check_fit(benchmark, overlay)
@@ -126,7 +128,9 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
     progress.stage(f"opening {request.target}")
-    with open_target(request.target, board, progress.stage) as target:
+    with open_target(
+        request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+    ) as target:
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")
         _load(session, overlay, benchmark, payload, schedule, deadline)

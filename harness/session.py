@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 BENCH = "stream_bench_0"
 CLOCK_WINDOW_NS = {"fabric": 1_000_000_000, "simulated fabric": 1_000_000}
+CLOCK_PRECISION = 2.5e-4
+"""Relative uncertainty that ends the measurement: a quarter of what a clock may be off."""
+MOST_WINDOWS = 3
+"""Each is four times as long as the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,14 @@ class Clock:
         asked_hz: What the benchmark asks for.
         set_hz: What the board's dividers give, by its own account.
         measured_hz: Cycles counted in the fabric over board time.
+        uncertainty_hz: The true clock lies within this of the measured one.
     """
 
     nominal_hz: float
     asked_hz: float
     set_hz: float
     measured_hz: float
+    uncertainty_hz: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,8 @@ def start(
             why=f"its digest is {identity.digest}, the overlay's {overlay.digest}",
             hint="load the image built from this overlay",
         )
-    measured_hz = _measure(target, bench)
-    clock = Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz)
+    measured_hz, uncertainty_hz = _measure(target, bench)
+    clock = Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz, uncertainty_hz)
     return Session(target, bench, identity, clock, ranges)
 
 
@@ -106,22 +112,42 @@ def _mover(target: Target, image: Image, ranges: Mapping[str, AddressRange]) -> 
     return BlockMover(target, ranges[BENCH], dma)
 
 
-def _measure(target: Target, bench: StreamBench) -> float:
-    """Count fabric cycles over board time; each stamp is bracketed by two looks at the clock."""
-    before_ns, first = _stamp(target, bench)
-    target.elapse(CLOCK_WINDOW_NS[target.time_base])
-    after_ns, last = _stamp(target, bench)
-    if last <= first or after_ns <= before_ns:
-        raise BoardError(
-            "the fabric clock stands still",
-            where=f"target {target.name}",
-            why=f"{last - first} cycles in {after_ns - before_ns:.0f} ns",
-            hint="check the clock configuration of the board",
-        )
-    return (last - first) * 1e9 / (after_ns - before_ns)
+def _measure(target: Target, bench: StreamBench) -> tuple[float, float]:
+    """Count fabric cycles over board time; return the clock and its uncertainty, in Hz.
+
+    The count is copied at some moment within one access, whose beginning and end are known: half of
+    that is how uncertain each stamp is.
+    """
+    window_ns = CLOCK_WINDOW_NS[target.time_base]
+    before = _stamp(target, bench)
+    for step in range(MOST_WINDOWS):
+        target.elapse(window_ns << 2 * step)
+        after = _stamp(target, bench)
+        cycles, time_ns = after.cycle - before.cycle, after.middle_ns - before.middle_ns
+        if cycles <= 0 or time_ns <= 0:
+            raise BoardError(
+                "the fabric clock stands still",
+                where=f"target {target.name}",
+                why=f"{cycles} cycles in {time_ns:.0f} ns",
+                hint="check the clock configuration of the board",
+            )
+        hz = cycles * 1e9 / time_ns
+        relative = (before.half_ns + after.half_ns) / time_ns
+        if relative <= CLOCK_PRECISION:
+            break
+    return hz, hz * relative
 
 
-def _stamp(target: Target, bench: StreamBench) -> tuple[float, int]:
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    cycle: int
+    middle_ns: float
+    half_ns: float
+
+
+def _stamp(target: Target, bench: StreamBench) -> _Stamp:
     earliest_ns = target.now_ns()
-    cycle = bench.cycle()
-    return (earliest_ns + target.now_ns()) / 2, cycle
+    bench.snapshot()
+    latest_ns = target.now_ns()
+    middle_ns, half_ns = (earliest_ns + latest_ns) / 2, (latest_ns - earliest_ns) / 2
+    return _Stamp(bench.snapshot_cycle(), middle_ns, half_ns)

@@ -100,10 +100,9 @@ class StreamBench:
             gap_entries=word("GAP_ENTRIES"),
         )
 
-    def cycle(self) -> int:
-        """Return the free-running 64-bit count of fabric clock cycles."""
+    def snapshot(self) -> None:
+        """Copy all counters, to be read at leisure."""
         self._set("CONTROL", Control.SNAPSHOT)
-        return self._get("CYCLE")
 
     def reset(self) -> None:
         """Stop whatever runs, reset the accelerator, zero counters, histograms and faults.

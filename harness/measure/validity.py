@@ -60,8 +60,15 @@ def _clock(evidence: Evidence) -> Iterator[Reason]:
             "check the clock source of the board; it may be throttled",
         ),
     ):
-        if abs(is_hz - wanted_hz) > CLOCK_TOLERANCE * wanted_hz:
+        known_hz = clock.uncertainty_hz if is_hz == clock.measured_hz else 0.0
+        if abs(is_hz - wanted_hz) - known_hz > CLOCK_TOLERANCE * wanted_hz:
             yield _invalid(what, f"{is_hz:.9g} Hz instead of {wanted_hz:.9g} Hz", advice)
+    if clock.uncertainty_hz > CLOCK_TOLERANCE * clock.measured_hz:
+        yield _invalid(
+            "the clock is not known well enough",
+            f"{clock.measured_hz:.9g} Hz, give or take {clock.uncertainty_hz:.3g} Hz",
+            "the link to the board answers too irregularly: use a quieter one",
+        )
     if clock.asked_hz > clock.nominal_hz:
         # Outputs are still compared, and simulation has no timing to violate.
         yield Reason(

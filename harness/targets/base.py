@@ -61,6 +61,13 @@ class DeviceMemory(Protocol):
         """Give it back; twice is harmless."""
 
 
+class Releasable(Protocol):
+    """A right that is given back."""
+
+    def release(self) -> None:
+        """Give it back; twice is harmless."""
+
+
 class Target(ABC):
     """A way to reach a fabric. Use as a context manager."""
 
@@ -72,6 +79,8 @@ class Target(ABC):
     """Least board time worth waiting between two looks at a status register."""
     prefers_dma: bool = False
     """Whether each word of a register access is a message of its own, so that a DMA is cheaper."""
+    lease: Releasable | None = None
+    """The right to use the board, given back with the target."""
 
     @abstractmethod
     def load(self, image: Image) -> Mapping[str, AddressRange]:
@@ -144,4 +153,8 @@ class Target(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        finally:
+            if self.lease is not None:
+                self.lease.release()

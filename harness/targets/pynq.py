@@ -1,89 +1,132 @@
 """Any fabric that a pynq `Device` can reach: the only place where pynq's objects meet ours.
 
 pynq's own `Overlay.download` sets the clocks through class-wide state and, with pynq 4.0 and a
-Zynq-7000 design, ends in a TypeError; so the overlay is parsed by pynq, configured through the
-device, and the clock is set here.
+Zynq-7000 design, ends in a TypeError; on a remote board it runs whatever lies there under the
+image's name. So the design is read here, configured through the device, and the clock is set here.
 """
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
+from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import BoardError, BusError, HarnessError
+from harness.errors import BoardError, HarnessError, ImageError
 from harness.ps_clocks import plan_pl_clock
 from harness.targets.base import AddressRange, DeviceMemory, Target
+from harness.targets.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from harness.emulation.hwh import Hwh
     from harness.inventory import Board
     from harness.overlay import Image
 
+OPERATING = "operating"
+
 
 class PynqTarget(Target):
-    """A board behind a pynq device that reads and writes registers in blocks.
+    """A board behind a pynq device.
 
     Args:
-        device: A `pynq.pl_server.device.Device` with the capability REGISTER_RW.
+        device: A `pynq.pl_server.device.Device` of any capability.
         board: Which board it is.
     """
 
     def __init__(self, device: Any, board: Board) -> None:
         self._device = device
         self._board = board
-        self._ranges: dict[str, AddressRange] = {}
+        self._windows = Windows(device, board, f"target {self.name}")
+        self._memory: list[DeviceMemory] = []
 
     def load(self, image: Image) -> Mapping[str, AddressRange]:
-        """Parse the design with pynq, configure the device, keep the address map."""
-        import pynq  # noqa: PLC0415
+        """Read the design, configure the device, see that it took the image, keep the map."""
+        from harness.emulation.hwh import parse_hwh, read_hwh  # noqa: PLC0415
 
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pynq's advice about drivers is not for our user
-                overlay = pynq.Overlay(str(image.bit), download=False, device=self._device)
-                self._device.download(overlay, overlay.parser)
-        except HarnessError:
-            raise
-        except Exception as error:  # pynq raises bare exceptions of any kind
+        design = parse_hwh(read_hwh(image.hwh))
+        if design.family != self._board.family:
+            raise ImageError(
+                f"is for {design.family}",
+                where=str(image.hwh),
+                why=f"{self._board.name} has {self._board.family}",
+                hint="choose the board with --board, or in boards.toml",
+            )
+        self._windows.set_design({})
+        self._configure(image)
+        state = self._state()
+        if state != OPERATING:
             raise BoardError(
-                "pynq cannot load the overlay",
-                where=str(image.bit),
-                why=f"{type(error).__name__}: {error}",
-                hint=f"pynq {metadata.version('pynq')}; is the .hwh beside the .bit?",
-            ) from error
-        self._ranges = {
-            name: AddressRange(ip["phys_addr"], ip["addr_range"])
-            for name, ip in overlay.ip_dict.items()
-            if ip.get("phys_addr") is not None
-        }
-        return self._ranges
+                "the fabric is not configured",
+                where=f"target {self.name}",
+                why=f"fpga_manager says {state!r}",
+                hint="is the image for this device, and whole?",
+            )
+        self._set_port_widths(design)
+        ranges = {item.instance: AddressRange(item.base, item.size_bytes) for item in design.ranges}
+        self._windows.set_design(ranges)
+        return ranges
+
+    @abstractmethod
+    def _configure(self, image: Image) -> None:
+        """Put an image into the device; raise BoardError or ImageError if it refuses."""
+
+    @abstractmethod
+    def _state(self) -> str:
+        """Return what fpga_manager says of the fabric."""
+
+    def _set_port_widths(self, design: Hwh) -> None:
+        """Set the widths of the processing system's AXI ports, which boot may have left otherwise.
+
+        Only Zynq UltraScale+ has them; tables as in pynq (AMD answer record 66295).
+        """
+        if design.family != "zynq_ultra_ps_e":
+            return
+        from pynq.pl_server import embedded_device as tables  # noqa: PLC0415
+
+        given = design.modules[design.ps].parameters
+        for registers, codes in (
+            (tables.ZU_FPD_SLCR_REG, tables.ZU_FPD_SLCR_VALUE),
+            (tables.ZU_AXIFM_REG, tables.ZU_AXIFM_VALUE),
+        ):
+            for name, places in registers.items():
+                if given.get(name) not in codes:
+                    continue
+                for place in places.values():
+                    high, low = place["field"]
+                    mask = ((1 << (high - low + 1)) - 1) << low
+                    value = codes[given[name]] << low
+                    old = self._windows.read_ps(place["addr"])
+                    if old & mask != value:
+                        self._windows.write_ps(place["addr"], old & ~mask | value)
 
     def set_clock(self, hz: float) -> float:
         """Set PL clock 0 through the registers of the processing system."""
-        plan = plan_pl_clock(self._board, hz, self._read_word)
+        plan = plan_pl_clock(self._board, hz, self._windows.read_ps)
         for address, value in plan.writes:
-            self._write_word(address, value)
+            self._windows.write_ps(address, value)
         return float(plan.hz)
 
     def read(self, address: int, words: int) -> NDArray[np.uint32]:
-        """Read words in one call of the device."""
-        self._check(address, words)
-        return np.frombuffer(self._device.read_registers(address, 4 * words), "<u4")
+        """Read words of the design."""
+        return self._windows.read(address, words)
 
     def write(self, address: int, words: NDArray[np.uint32]) -> None:
-        """Write words in one call of the device."""
-        self._check(address, words.size)
-        self._device.write_registers(address, words.astype("<u4").tobytes())
+        """Write words of the design."""
+        self._windows.write(address, words)
 
     def allocate(self, size_bytes: int) -> DeviceMemory:
-        """Return a pynq buffer's memory, not cached where the board has a choice."""
+        """Return memory that the DMA reaches; what is not given back before `close` is then."""
+        memory = self._allocate(size_bytes)
+        self._memory.append(memory)
+        return memory
+
+    def _allocate(self, size_bytes: int) -> DeviceMemory:
         import pynq  # noqa: PLC0415
 
         try:
@@ -107,27 +150,11 @@ class PynqTarget(Target):
             "pynq": metadata.version("pynq"),
         }
 
-    @abstractmethod
     def close(self) -> None:
-        """Release the board."""
-
-    def _check(self, address: int, words: int) -> None:
-        # A processor that touches an address nobody answers hangs for good: refuse beforehand.
-        for where in self._ranges.values():
-            if where.base <= address and address + 4 * words <= where.base + where.size_bytes:
-                return
-        raise BusError(
-            f"{words} words at {address:#010x} lie outside the design",
-            where=f"target {self.name}",
-            why=f"it has {', '.join(f'{n} at {r.base:#010x}' for n, r in self._ranges.items())}",
-            hint="load the overlay first",
-        )
-
-    def _read_word(self, address: int) -> int:
-        return int.from_bytes(self._device.read_registers(address, 4), "little")
-
-    def _write_word(self, address: int, value: int) -> None:
-        self._device.write_registers(address, value.to_bytes(4, "little"))
+        """Give back memory that is still held."""
+        while self._memory:
+            with suppress(HarnessError):  # the board may be gone, and with it the memory
+                self._memory.pop().close()
 
 
 class _PynqMemory:

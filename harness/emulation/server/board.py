@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from harness.bitfile import parse_bit
+from harness.bitfile import parse_bit, to_bin
 from harness.emulation.board import VirtualBoard
 from harness.emulation.hwh import read_hwh
 from harness.emulation.server.clients import Clients, Held
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
     from harness.emulation.models import IpModel
     from harness.inventory import Board
 
-__all__ = ["Buffer", "Design", "Mapping32", "ServedBoard", "read_design", "to_bin"]
+__all__ = ["Buffer", "Design", "Mapping32", "ServedBoard", "read_design"]
 
-ACCESS_CYCLES: Final = 2000
-"""Fabric cycles of an access over the network: a real one takes a hundred times as many."""
+ACCESS_CYCLES: Final = 200
+"""Fabric cycles of an access over the network: a real one takes a thousand times as many."""
 _MANAGER: Final = "/sys/class/fpga_manager/fpga0/"
 _PARTIAL: Final = 1
 
@@ -53,7 +52,7 @@ class Design:
     @property
     def digest(self) -> str:
         """SHA-256 of the `.bin` that clients make of it."""
-        return hashlib.sha256(to_bin(self.bit)).hexdigest()
+        return hashlib.sha256(to_bin(parse_bit(self.bit))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,6 @@ class Buffer:
 
     block: Block
     size_bytes: int
-
-
-def to_bin(bit: bytes) -> bytes:
-    """Return what Linux's fpga_manager takes: the payload of a `.bit`, bytes swapped in words."""
-    return np.frombuffer(parse_bit(bit).payload, ">u4").astype("<u4").tobytes()
 
 
 def read_design(bit: Path, *, emulated: bool) -> Design:
@@ -117,6 +111,7 @@ class ServedBoard:
         self._designs = {design.digest: design for design in designs}
         self._flags = 0
         self._firmware = ""
+        booted = time.monotonic()
         boot_id = f"{uuid.uuid4()}\n".encode()
         name = f"{board.name.upper()}\0".encode()
         version = f"Linux version 6.6.0-harness-virtual ({board.arch})\n".encode()
@@ -125,7 +120,7 @@ class ServedBoard:
                 "/proc/version": lambda: version,
                 "/proc/device-tree/chosen/pynq_board": lambda: name,
                 "/proc/sys/kernel/random/boot_id": lambda: boot_id,
-                "/proc/uptime": lambda: _line(f"{self.virtual.now_ns() / 1e9:.2f} 0.00"),
+                "/proc/uptime": lambda: _line(f"{time.monotonic() - booted:.2f} 0.00"),
                 "/proc/meminfo": self._meminfo,
                 f"{_MANAGER}name": lambda: b"Virtual board FPGA Manager\n",
                 f"{_MANAGER}state": lambda: _line(self.virtual.state),
