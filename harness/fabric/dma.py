@@ -42,6 +42,8 @@ _CANARY: Final = 0xC5
 _NAMES: Final = {MM2S: "MM2S", S2MM: "S2MM"}
 _EAGER_LOOKS: Final = 256
 _WALL_FACTOR: Final = 100
+_LEAST_PAUSE_NS: Final = 10_000
+_MOST_PAUSE_NS: Final = 1_000_000
 _LEAST_WALL_NS: Final = 1_000_000_000
 
 
@@ -338,6 +340,7 @@ class Dma:
 
     def _await(self, channel: int, other: int, done: DmaStatus, deadline_ns: int) -> None:
         looks = 0
+        pause_ns = max(self._target.poll_ns, _LEAST_PAUSE_NS)
         give_up_ns = time.monotonic_ns() + max(_LEAST_WALL_NS, _WALL_FACTOR * self._timeout_ns)
         while True:
             status = self._read(channel + STATUS)
@@ -353,7 +356,8 @@ class Dma:
                 raise self._halted(other, beyond)
             if self._target.now_ns() > deadline_ns or time.monotonic_ns() > give_up_ns:
                 raise self._late(channel, status, beyond)
-            self._target.elapse(max(self._target.poll_ns, 10_000))
+            self._target.elapse(pause_ns)
+            pause_ns = min(2 * pause_ns, max(self._target.poll_ns, _MOST_PAUSE_NS))
 
     def _halted(self, channel: int, status: int) -> BoardError:
         found = [
