@@ -31,7 +31,6 @@ TOP = "fabric_top"
 STEP_TIMEOUT_S = 900
 VERILATOR_FLAGS = (
     "--cc", "--assert", "-O3", "--x-initial", "unique", "--x-assign", "fast", "-Wall",
-    "--top-module", TOP, "--prefix", f"V{TOP}",
 )  # fmt: skip
 # Cycles per second of a bare loop around jet_tagger: 1.09 M with -O2, 1.24 M with -O3, 1.70 M with
 # -O3 -march=native, which would tie a cached library to the processor that built it.
@@ -51,12 +50,34 @@ class Recipe:
         sources: RTL files in compilation order, waiver files included.
         in_bytes: Bytes of a beat towards the fabric.
         out_bytes: Bytes of a beat from the fabric.
+        top: The top module.
+        shim: C++ between the verilated top and Python; includes `V<stem of its name>.h`, unless it
+            is the fabric's.
+        parameters: Name and value of the top's parameters that are set.
+        defines: Name and value of the shim's macros that are set.
     """
 
     name: str
     sources: tuple[Path, ...]
     in_bytes: int
     out_bytes: int
+    top: str = TOP
+    shim: Path = SHIM
+    parameters: tuple[tuple[str, int], ...] = ()
+    defines: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Verilator's arguments, without files."""
+        prefix = TOP if self.shim == SHIM else self.shim.stem
+        given = (f"-G{name}={value}" for name, value in self.parameters)
+        return (*VERILATOR_FLAGS, "--top-module", self.top, "--prefix", f"V{prefix}", *given)
+
+    @property
+    def macros(self) -> tuple[str, ...]:
+        """The compiler's definitions for the shim."""
+        beats = (("FABRIC_IN_BYTES", self.in_bytes), ("FABRIC_OUT_BYTES", self.out_bytes))
+        return tuple(f"-D{name}={value}" for name, value in (*beats, *self.defines))
 
 
 def cache_root() -> Path:
@@ -104,11 +125,10 @@ def key_of(recipe: Recipe) -> str:
     _, _, version = verilator()
     digest = hashlib.sha256()
     for part in (
-        version, _compiler_version(), *VERILATOR_FLAGS, *COMPILER_FLAGS, str(recipe.in_bytes),
-        str(recipe.out_bytes),
+        version, _compiler_version(), *recipe.flags, *COMPILER_FLAGS, *recipe.macros,
     ):  # fmt: skip
         digest.update(part.encode() + b"\0")
-    for source in (SHIM, *recipe.sources):
+    for source in (recipe.shim, *recipe.sources):
         content = _read(source)
         digest.update(f"{source.name}\0{len(content)}\0".encode())
         digest.update(content)
@@ -168,17 +188,16 @@ def _compile(recipe: Recipe, work: Path, log: Path, progress: Callable[[str], No
     binary, root, _ = verilator()
     progress("verilating")
     generated = work / "generated"
-    command = [str(binary), *VERILATOR_FLAGS, "--Mdir", str(generated), *map(str, recipe.sources)]
+    command = [str(binary), *recipe.flags, "--Mdir", str(generated), *map(str, recipe.sources)]
     _run(command, work, f"verilator, overlay {recipe.name}", log, {"VERILATOR_ROOT": str(root)})
     include = root / "include"
-    units = [*sorted(generated.glob("*.cpp")), *(include / name for name in RUNTIME), SHIM]
+    units = [*sorted(generated.glob("*.cpp")), *(include / name for name in RUNTIME), recipe.shim]
     # printf of the model goes to the shim, which keeps the text for the error message.
     declaration = work / "fabric_printf.h"
     declaration.write_text('extern "C" int fabric_printf(const char* format, ...);\n')
     flags = [
-        *COMPILER_FLAGS, f"-DFABRIC_IN_BYTES={recipe.in_bytes}",
-        f"-DFABRIC_OUT_BYTES={recipe.out_bytes}", f"-I{include}", f"-I{include}/vltstd",
-        f"-I{generated}", "-include", str(declaration),
+        *COMPILER_FLAGS, *recipe.macros, f"-I{include}", f"-I{include}/vltstd", f"-I{generated}",
+        "-include", str(declaration),
     ]  # fmt: skip
     done = 0
 
