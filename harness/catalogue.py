@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import benchmark as benchmarks
 from harness.errors import InputError
-from harness.inventory import BOARDS
+from harness.inventory import all_boards
 from harness.overlay import find_overlay, list_overlays
 from harness.traffic import FILLING_NAMES, SOURCE_NAMES
 
@@ -23,7 +23,7 @@ def everything() -> dict[str, Rows]:
         "fillings": [{"name": name} for name in FILLING_NAMES],
         "boards": [
             {"name": board.name, "part": board.part, "title": board.title}
-            for board in BOARDS.values()
+            for board in all_boards().values()
         ],
     }
 

@@ -15,9 +15,11 @@ from typing import Literal
 
 from harness.errors import InputError
 
-__all__ = ["BOARDS", "Board", "PsFamily", "PsRange", "find_board"]
+__all__ = [
+    "BOARDS", "UART_BOARDS", "Board", "PsFamily", "PsRange", "UartPort", "all_boards", "find_board",
+]  # fmt: skip
 
-PsFamily = Literal["zynq_ultra_ps_e", "processing_system7"]
+PsFamily = Literal["zynq_ultra_ps_e", "processing_system7", "artix7"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,36 @@ class PsRange:
 
 
 @dataclass(frozen=True, slots=True)
+class UartPort:
+    """How a board without a processor is clocked and reached. Pins are those of its schematic.
+
+    Args:
+        clock_hz: Its oscillator, and the fabric clock: nothing can change it at run time.
+        baud: Rate its images are built for.
+        clock_pin: The oscillator.
+        button_pin: The button that resets the fabric.
+        button_active: What the button gives while it is pressed.
+        rx_pin: From the USB converter into the fabric.
+        tx_pin: From the fabric to the USB converter.
+        led_pin: An LED, on while a request is worked on.
+    """
+
+    clock_hz: int
+    baud: int
+    clock_pin: str
+    button_pin: str
+    button_active: Literal[0, 1]
+    rx_pin: str
+    tx_pin: str
+    led_pin: str
+
+    @property
+    def divisor_q8(self) -> int:
+        """Clock cycles of a bit, times 256, as the bridge takes them."""
+        return round(256 * self.clock_hz / self.baud)
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """One kind of board.
 
@@ -38,16 +70,18 @@ class Board:
         title: As its maker calls it.
         part: Full part name, as Vivado wants it.
         bit_part: Part name as Vivado writes it into a `.bit` header.
-        family: Kind of processing system, named as its Vivado IP.
-        arch: Machine name of its Linux, as `uname -m`.
+        family: Kind of processing system, named as its Vivado IP; `artix7` has none.
+        arch: Machine name of its Linux, as `uname -m`; `none` without a processor.
         board_part: Vivado's board file; its preset configures the processing system.
         reference_hz: Crystal of the processing system.
         pl_base: Where the first AXI port into the fabric begins.
         pl_size_bytes: How far it reaches.
         cma_base: Where contiguous memory begins on the virtual board.
-        idcode: JTAG IDCODE of the device's processing-system TAP, without the revision.
+        idcode: JTAG IDCODE of the device's processing-system TAP, or of the device where there is
+            none, without the revision.
         ps_ranges: Registers of the processing system that the virtual board has.
         ps_reset: Register address to value as boot leaves it; all others are 0.
+        uart: Clock and serial line of a board without a processing system.
     """
 
     name: str
@@ -55,7 +89,7 @@ class Board:
     part: str
     bit_part: str
     family: PsFamily
-    arch: Literal["aarch64", "armv7l"]
+    arch: Literal["aarch64", "armv7l", "none"]
     board_part: str
     reference_hz: int
     pl_base: int
@@ -64,6 +98,12 @@ class Board:
     idcode: int
     ps_ranges: tuple[PsRange, ...]
     ps_reset: tuple[tuple[int, int], ...]
+    uart: UartPort | None = None
+
+    @property
+    def fixed_clock_hz(self) -> int | None:
+        """The fabric clock, where the image decides it; none where it can be set."""
+        return self.uart.clock_hz if self.uart is not None else None
 
 
 _ZYNQMP_RANGES = (
@@ -152,7 +192,58 @@ _ALL = (
     ),
 )
 BOARDS: dict[str, Board] = {board.name: board for board in _ALL}
-"""All boards by name."""
+"""Boards with a processing system, by name."""
+
+
+def _artix(name: str, title: str, part: str, board_part: str, idcode: int, uart: UartPort) -> Board:
+    """Return a board that is a device, an oscillator and a USB converter."""
+    return Board(
+        name=name,
+        title=title,
+        part=part,
+        bit_part=part.removeprefix("xc").removesuffix("-1"),
+        family="artix7",
+        arch="none",
+        board_part=board_part,
+        reference_hz=uart.clock_hz,
+        pl_base=0,  # the bridge's own address map: stream_bench begins at 0
+        pl_size_bytes=1 << 22,
+        cma_base=0,
+        idcode=idcode,
+        ps_ranges=(),
+        ps_reset=(),
+        uart=uart,
+    )
+
+
+# IDCODE: UG470, table 1-1. Pins: Digilent's master constraint files.
+UART_BOARDS: dict[str, Board] = {
+    board.name: board
+    for board in (
+        _artix(
+            "arty-a7",
+            "Digilent Arty A7-100T",
+            "xc7a100tcsg324-1",
+            "digilentinc.com:arty-a7-100:part0:1.1",
+            0x0363_1093,
+            UartPort(100_000_000, 921_600, "E3", "C2", 0, "A9", "D10", "H5"),
+        ),
+        _artix(
+            "basys3",
+            "Digilent Basys 3",
+            "xc7a35tcpg236-1",
+            "digilentinc.com:basys3:part0:1.2",
+            0x0362_D093,
+            UartPort(100_000_000, 921_600, "W5", "U18", 1, "B18", "A18", "U16"),
+        ),
+    )
+}
+"""Boards without one, reached over a serial line, by name."""
+
+
+def all_boards() -> dict[str, Board]:
+    """Return every board by name."""
+    return BOARDS | UART_BOARDS
 
 
 def find_board(name: str) -> Board:
@@ -161,9 +252,10 @@ def find_board(name: str) -> Board:
     Raises:
         InputError: There is none.
     """
+    known = all_boards()
     try:
-        return BOARDS[name]
+        return known[name]
     except KeyError:
-        near = difflib.get_close_matches(name, list(BOARDS), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(BOARDS)}"
+        near = difflib.get_close_matches(name, list(known), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         raise InputError(f"unknown board {name!r}", where="board", hint=hint) from None

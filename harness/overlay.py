@@ -18,6 +18,7 @@ from typing import Any
 
 from harness import tomlfile
 from harness.errors import ImageError, OverlayError
+from harness.inventory import find_board
 from harness.manifest import (
     NAME,
     Accelerator,
@@ -69,23 +70,25 @@ class Image:
 
     Args:
         bit: Configuration image.
-        hwh: Hardware description.
+        hwh: Hardware description; none for a board without a processing system.
         toml: Record of digest, hashes and provenance.
         board: Board name.
         digest: Overlay digest, 32 hex digits.
         bit_sha256: Of the `.bit`.
         hwh_sha256: Of the `.hwh`.
         provenance: How the `.bit` came to be.
+        clock_hz: Fabric clock it is built for.
     """
 
     bit: Path
-    hwh: Path
+    hwh: Path | None
     toml: Path
     board: str
     digest: str
     bit_sha256: str
-    hwh_sha256: str
+    hwh_sha256: str | None
     provenance: str
+    clock_hz: int
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,16 @@ class Overlay:
         return tuple(sorted(files, key=lambda path: not path.name.endswith("_pkg.sv")))
 
     @property
+    def uart_rtl(self) -> tuple[Path, ...]:
+        """Sources of the serial bridge, package first; top is `fabric_uart`, around `fabric_top`.
+
+        They are not in the digest: what is measured is the same, however the host reaches it, and
+        the bridge says its own version.
+        """
+        files = (self.root / OVERLAYS / "lib" / "rtl" / "uart").glob("*.sv")
+        return tuple(sorted(files, key=lambda path: (not path.name.endswith("_pkg.sv"), path)))
+
+    @property
     def waivers(self) -> tuple[Path, ...]:
         """Verilator waiver files of the library, to be read before the sources."""
         return tuple(sorted((self.root / OVERLAYS / "lib" / "rtl").glob("*/*.vlt")))
@@ -213,9 +226,16 @@ class Overlay:
         return (package, *self.written_rtl, top)
 
     def image_paths(self, board: str) -> tuple[Path, Path, Path]:
-        """Where the `.bit`, `.hwh` and `.toml` of a board lie, existing or not."""
+        """Where the `.bit`, `.hwh` and `.toml` of a board lie, existing or not.
+
+        A board without a processing system has no `.hwh`.
+        """
         stem = self.root / "bitstreams" / self.name / board
         return stem.with_suffix(".bit"), stem.with_suffix(".hwh"), stem.with_suffix(".toml")
+
+    def built_clock_hz(self, board: str) -> int:
+        """Return the fabric clock that a board's image is built for."""
+        return find_board(board).fixed_clock_hz or self.clock_hz
 
     def image(self, board: str) -> Image:
         """Return the image for a board, checked against its record.
@@ -233,13 +253,17 @@ class Overlay:
         told = tomlfile.structure(
             tomlfile.read(record, ImageError), _Record, str(record), ImageError
         )
-        hashes = {path: sha256_of(path, ImageError, self._regenerate) for path in (bit, hwh)}
+        has_hwh = find_board(board).uart is None
+        hashes = {
+            path: sha256_of(path, ImageError, self._regenerate)
+            for path in ((bit, hwh) if has_hwh else (bit,))
+        }
         for path, key, expected, found in (
             (record, "overlay", self.name, told.overlay),
             (record, "board", board, told.board),
             (record, "digest", self.digest, told.digest),
             (bit, "sha256", told.bit_sha256, hashes[bit]),
-            (hwh, "sha256", told.hwh_sha256, hashes[hwh]),
+            (hwh, "sha256", told.hwh_sha256, hashes.get(hwh)),
         ):
             if expected != found:
                 raise ImageError(
@@ -249,7 +273,15 @@ class Overlay:
                     hint=self._regenerate,
                 )
         return Image(
-            bit, hwh, record, board, told.digest, told.bit_sha256, told.hwh_sha256, told.provenance
+            bit=bit,
+            hwh=hwh if has_hwh else None,
+            toml=record,
+            board=board,
+            digest=told.digest,
+            bit_sha256=told.bit_sha256,
+            hwh_sha256=told.hwh_sha256,
+            provenance=told.provenance,
+            clock_hz=self.built_clock_hz(board),
         )
 
     @property
@@ -266,8 +298,8 @@ class _Record:
     board: str
     digest: str
     bit_sha256: str
-    hwh_sha256: str
     provenance: str
+    hwh_sha256: str | None = None
 
 
 def _canonical(value: object) -> bytes:

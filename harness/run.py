@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
     from harness.fabric.watch import Watcher
+    from harness.inventory import Board
     from harness.session import Session
 
 EXIT_STATUS = {"pass": 0, "fail": 1, "invalid": 3, "interrupted": 3}
@@ -116,7 +117,7 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
     overlay = find_overlay(benchmark.overlay)
     board = find_board(request.board or resolve(request.target)[1] or benchmark.board)
     image = overlay.image(board.name)
-    clock_hz = benchmark.run.clock_hz or Fraction(overlay.clock_hz)
+    clock_hz = clock_of(benchmark, overlay, board)
     check_fit(benchmark, overlay)
     # In cycles of the clock that is asked for: the same schedule on every board. A clock that is
     # set or runs otherwise makes the run invalid.
@@ -210,6 +211,23 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 where=f"accelerator.{name}",
                 hint=near(name, list(known)) if known else "remove it",
             )
+
+
+def clock_of(benchmark: Benchmark, overlay: Overlay, board: Board) -> Fraction:
+    """Return the fabric clock to ask for: the benchmark's, or what the board's image is built for.
+
+    Raises:
+        BenchmarkError: The board's clock is another, and cannot be set.
+    """
+    built_hz, asked_hz = overlay.built_clock_hz(board.name), benchmark.run.clock_hz
+    if board.fixed_clock_hz is not None and asked_hz not in {None, Fraction(built_hz)}:
+        raise BenchmarkError(
+            f"the clock of board {board.name} cannot be set",
+            where="run.clock",
+            why=f"{float(asked_hz or 0):g} Hz asked, its image runs at {built_hz} Hz",
+            hint=f"--set 'run.clock={built_hz // 1_000_000} MHz', and a rate that goes with it",
+        )
+    return asked_hz or Fraction(built_hz)
 
 
 def make_schedule(benchmark: Benchmark, overlay: Overlay, clock_hz: Fraction) -> Schedule:

@@ -31,7 +31,7 @@ class Clock:
     """The fabric clock, in Hz.
 
     Args:
-        nominal_hz: What the overlay was built for.
+        nominal_hz: What the image was built for.
         asked_hz: What the benchmark asks for.
         set_hz: What the board's dividers give, by its own account.
         measured_hz: Cycles counted in the fabric over board time.
@@ -77,7 +77,7 @@ def start(
     if BENCH not in ranges:
         raise ImageError(
             f"the design has no {BENCH}",
-            where=str(image.hwh),
+            where=str(image.hwh or image.bit),
             why=f"it has {', '.join(sorted(ranges)) or 'no addressable IP'}",
             hint="use an overlay of this harness",
         )
@@ -94,7 +94,7 @@ def start(
             hint="load the image built from this overlay",
         )
     measured_hz, uncertainty_hz = _measure(target, bench)
-    clock = Clock(overlay.clock_hz, clock_hz, set_hz, measured_hz, uncertainty_hz)
+    clock = Clock(image.clock_hz, clock_hz, set_hz, measured_hz, uncertainty_hz)
     return Session(target, bench, identity, clock, ranges)
 
 

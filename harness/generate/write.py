@@ -11,6 +11,7 @@ from harness.generate.image import emulation_bit, record
 from harness.generate.registers import package
 from harness.generate.top import fabric_top
 from harness.generate.vivado import vivado_script
+from harness.generate.vivado_uart import uart_constraints, uart_script
 from harness.inventory import find_board
 from harness.overlay import parse_overlay
 
@@ -54,13 +55,17 @@ def generated_files(overlay: Overlay) -> dict[Path, bytes]:
     for name in overlay.boards:
         board = find_board(name)
         bit_path, hwh_path, record_path = overlay.image_paths(name)
-        text = hwh(overlay, board)
+        script = overlay.folder / "vivado" / f"{name}.tcl"
+        text = None if board.uart is not None else hwh(overlay, board)
         bit = emulation_bit(overlay, board, text)
         files[bit_path] = bit
-        files[hwh_path] = text.encode()
+        if text is not None:
+            files[hwh_path] = text.encode()
+            files[script] = vivado_script(overlay, board).encode()
+        else:
+            files[script] = uart_script(overlay, board).encode()
+            files[script.with_suffix(".xdc")] = uart_constraints(overlay, board).encode()
         files[record_path] = record(overlay, board, bit, text).encode()
-        script = overlay.folder / "vivado" / f"{name}.tcl"
-        files[script] = vivado_script(overlay, board).encode()
     return files
 
 

@@ -41,6 +41,13 @@ def dma_build(image: Image) -> DmaBuild:
     """
     from harness.emulation.hwh import parse_hwh, read_hwh  # noqa: PLC0415
 
+    if image.hwh is None:
+        raise ImageError(
+            "has no AXI DMA",
+            where=str(image.bit),
+            why=f"board {image.board} has no processor and no memory",
+            hint="use --link serial",
+        )
     dmas = parse_hwh(read_hwh(image.hwh)).dmas
     if len(dmas) != 1:
         raise ImageError(f"has {len(dmas)} AXI DMAs", where=str(image.hwh), why="one is needed")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import BoardError, HarnessError, ImageError
+from harness.errors import BoardError, HarnessError, ImageError, InputError
 from harness.ps_clocks import plan_pl_clock
 from harness.targets.base import AddressRange, DeviceMemory, Target
 from harness.targets.windows import Windows
@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 OPERATING = "operating"
 
 
+def needs_processor(board: Board) -> None:
+    """Refuse a board that pynq cannot serve.
+
+    Raises:
+        InputError: It has no processor.
+    """
+    if board.uart is not None:
+        raise InputError(
+            f"board {board.name} has no processor for pynq",
+            where="--target",
+            why="it is reached over its serial line",
+            hint="--target uart:///dev/ttyUSB1, or a virtual one: harness board uart",
+        )
+
+
 class PynqTarget(Target):
     """A board behind a pynq device.
 
@@ -40,6 +55,7 @@ class PynqTarget(Target):
     """
 
     def __init__(self, device: Any, board: Board) -> None:
+        needs_processor(board)
         self._device = device
         self._board = board
         self._windows = Windows(device, board, f"target {self.name}")
@@ -49,6 +65,8 @@ class PynqTarget(Target):
         """Read the design, configure the device, see that it took the image, keep the map."""
         from harness.emulation.hwh import parse_hwh, read_hwh  # noqa: PLC0415
 
+        if image.hwh is None:
+            raise ImageError("has no .hwh", where=str(image.bit), why=f"it is for {image.board}")
         design = parse_hwh(read_hwh(image.hwh))
         if design.family != self._board.family:
             raise ImageError(

@@ -12,7 +12,7 @@ from harness.emulation.pynq_device import VirtualDevice
 from harness.errors import ImageError, OverlayError
 from harness.overlay import find_overlay, list_overlays
 from harness.targets.local import configure_with_pynq
-from harness.targets.pynq import PynqTarget
+from harness.targets.pynq import PynqTarget, needs_processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +86,7 @@ class VirtualTarget(PynqTarget):
         *,
         prefers_dma: bool = False,
     ) -> None:
+        needs_processor(board)
         self.prefers_dma = prefers_dma
         self._virtual = VirtualBoard(board, lambda digest: fabric_of(digest, progress))
         super().__init__(VirtualDevice(self._virtual), board)

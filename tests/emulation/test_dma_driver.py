@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Mapping
@@ -279,6 +280,7 @@ def test_the_limit_comes_from_the_hardware_description(tmp_path: Path) -> None:
     image = find_overlay("loopback").image("zcu104")
     build = dma_build(image)
     assert (build.instance, build.length_bits, build.most_bytes) == ("axi_dma_0", 26, (1 << 26) - 1)
+    assert image.hwh is not None
     text = image.hwh.read_text()
     for old, new, says in (
         ('NAME="c_include_sg" VALUE="0"', 'NAME="c_include_sg" VALUE="1"', "another kind"),
@@ -287,10 +289,7 @@ def test_the_limit_comes_from_the_hardware_description(tmp_path: Path) -> None:
         assert old in text
         path = tmp_path / "changed.hwh"
         path.write_text(text.replace(old, new))
-        changed = Image(
-            image.bit, path, image.toml, image.board, image.digest, image.bit_sha256,
-            image.hwh_sha256, image.provenance,
-        )  # fmt: skip
+        changed = dataclasses.replace(image, hwh=path)
         with pytest.raises(ImageError, match=says):
             dma_build(changed)
 

@@ -48,7 +48,7 @@ def test_every_overlay_of_the_project_parses() -> None:
 def test_values_arrive(root: Path) -> None:
     overlay = load(root)
     assert overlay.clock_hz == 200_000_000
-    assert overlay.boards == ("zcu104", "kv260", "pynq-z2")
+    assert overlay.boards == ("zcu104", "kv260", "pynq-z2", "arty-a7", "basys3")
     assert (overlay.input.beat_bytes, overlay.input.event_bytes) == (8, 8)
     assert overlay.accelerator.sources == ("rtl/loopback.sv",)
     assert (overlay.accelerator.latency_cycles, overlay.bench.queue_depth) == (1, 512)
@@ -62,6 +62,9 @@ def test_the_dials_registers_arrive() -> None:
         ("JITTER_MASK", 0x8, 0),
         ("SEED", 0xC, 1),
     ]
+
+
+BOARDS = 'boards = ["zcu104", "kv260", "pynq-z2", "arty-a7", "basys3"]'
 
 
 @pytest.mark.parametrize(
@@ -83,9 +86,9 @@ def test_the_dials_registers_arrive() -> None:
         ('name = "loopback"', 'name = "Loop back"', "name", "lower_case"),
         ('name = "loopback"', 'name = "dial"', "name", "folder 'loopback'"),
         ('version = "1.0.0"', 'version = "1"', "version", "major.minor.patch"),
-        ('boards = ["zcu104", "kv260", "pynq-z2"]', 'boards = "zcu104"', "boards", "list"),
-        ('boards = ["zcu104", "kv260", "pynq-z2"]', "boards = [1]", "boards", "string"),
-        ('boards = ["zcu104", "kv260", "pynq-z2"]', "boards = []", "boards", "no board"),
+        (BOARDS, 'boards = "zcu104"', "boards", "list"),
+        (BOARDS, "boards = [1]", "boards", "string"),
+        (BOARDS, "boards = []", "boards", "no board"),
         ('"kv260", ', '"zcu104", ', "boards", "twice"),
         ('["rtl/loopback.sv"]', '"rtl/loopback.sv"', "accelerator.sources", "list"),
         ('["rtl/loopback.sv"]', "[]", "accelerator.sources", "no file"),
