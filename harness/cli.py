@@ -96,13 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="print JSON")
 
     _add_host(commands)
-    _add_board(commands)
     _add_history(commands)
     _add_show(commands)
     _add_compare(commands)
     _add_baseline(commands)
     _add_report(commands)
     _add_sweep(commands)
+    _add_board(commands)
 
     build = commands.add_parser("build", help="compile an overlay's RTL for the virtual board")
     build.set_defaults(command=actions.build_overlays)
