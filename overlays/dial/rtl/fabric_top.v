@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest cf06aacd55ecdfc52042583b589767a7
+// overlay digest 8f846f506f4fdbf7114c63fb9e810dca
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

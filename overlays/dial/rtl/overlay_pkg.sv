@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-// overlay digest cf06aacd55ecdfc52042583b589767a7
+// overlay digest 8f846f506f4fdbf7114c63fb9e810dca
 
 /// Returns events after a set delay, at a set initiation interval; timing is known in advance.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hcf06aacd55ecdfc52042583b589767a7;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h8f846f506f4fdbf7114c63fb9e810dca;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

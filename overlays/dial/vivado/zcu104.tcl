@@ -1,5 +1,5 @@
 # Generated from overlays/dial/overlay.toml by `harness generate dial`; do not edit.
-# overlay digest cf06aacd55ecdfc52042583b589767a7
+# overlay digest 8f846f506f4fdbf7114c63fb9e810dca
 # Builds the bitstream of overlay dial for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/dial/vivado/zcu104.tcl
@@ -136,7 +136,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"dial\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"cf06aacd55ecdfc52042583b589767a7\""
+puts $record "digest = \"8f846f506f4fdbf7114c63fb9e810dca\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 5f120af436be399f69a8e4090999b01c
+// overlay digest ae72590db3afaa9c4ef2a1f78c580612
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

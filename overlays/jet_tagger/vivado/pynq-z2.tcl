@@ -1,5 +1,5 @@
 # Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-# overlay digest 5f120af436be399f69a8e4090999b01c
+# overlay digest ae72590db3afaa9c4ef2a1f78c580612
 # Builds the bitstream of overlay jet_tagger for TUL PYNQ-Z2.
 #
 #   vivado -mode batch -source overlays/jet_tagger/vivado/pynq-z2.tcl
@@ -136,7 +136,7 @@ set record [open [file join $out pynq-z2.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"jet_tagger\""
 puts $record "board = \"pynq-z2\""
-puts $record "digest = \"5f120af436be399f69a8e4090999b01c\""
+puts $record "digest = \"ae72590db3afaa9c4ef2a1f78c580612\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest de85d21198a8a6c00b4998077462daca
+// overlay digest 19821398e933c0d011458b4c03150867
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-// overlay digest de85d21198a8a6c00b4998077462daca
+// overlay digest 19821398e933c0d011458b4c03150867
 
 /// Returns every event unchanged; checks the board, the links and the measuring IP itself.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hde85d21198a8a6c00b4998077462daca;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h19821398e933c0d011458b4c03150867;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

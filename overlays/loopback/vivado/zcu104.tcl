@@ -1,5 +1,5 @@
 # Generated from overlays/loopback/overlay.toml by `harness generate loopback`; do not edit.
-# overlay digest de85d21198a8a6c00b4998077462daca
+# overlay digest 19821398e933c0d011458b4c03150867
 # Builds the bitstream of overlay loopback for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/loopback/vivado/zcu104.tcl
@@ -145,7 +145,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"loopback\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"de85d21198a8a6c00b4998077462daca\""
+puts $record "digest = \"19821398e933c0d011458b4c03150867\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
