@@ -98,7 +98,7 @@ class UartTarget(Target):
         return ADDRESS_MAP
 
     def set_clock(self, hz: float) -> float:
-        """Return the clock that the board has; whether it is the one asked for, the verdict says."""
+        """Return the clock that the board has; the verdict compares it with what was asked."""
         return float(self._hello.clock_hz)
 
     def read(self, address: int, words: int) -> NDArray[np.uint32]:

@@ -119,7 +119,7 @@ module uart_bridge
     else if (is_write && payload_words < 2) cause = BAD_LENGTH;
     else if (kind != HELLO && (count == '0 || count > MaxWords)) cause = BAD_LENGTH;
     else if (kind != HELLO && address[1:0] != '0) cause = BAD_ADDRESS;
-    else if (kind != HELLO && |address[31:AddrWidth]) cause = NO_SLAVE;
+    else if (kind != HELLO && (address >> AddrWidth) != '0) cause = NO_SLAVE;
   end
 
   // ------------------------------------------------------------------ bus
