@@ -134,7 +134,7 @@ def _add_host(commands: Commands) -> None:
         "--events", type=_positive, metavar="N", help="events to send; inputs of accuracy mode"
     )
     host.add_argument(
-        "--link", help="null, dma or mlperf (default: mlperf for such a target, else null)"
+        "--link", help="null, dma, serial or mlperf (default: mlperf for such a target, else null)"
     )
     host.add_argument("--process", default="periodic", choices=("periodic", "poisson"))
     host.add_argument("--seed", type=int, default=1, metavar="N", help="of a Poisson schedule")

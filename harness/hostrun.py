@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Final
 from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.errors import ImageError, InputError
+from harness.hostpaced.dma_link import DmaLink
 from harness.hostpaced.links import NullLink
 from harness.hostpaced.pacing import play
 from harness.hostpaced.schedule import HostSchedule, Process, draw
+from harness.hostpaced.serial_link import SerialLink
 from harness.hostpaced.stillness import stillness
 from harness.inventory import find_board
 from harness.overlay import find_overlay, project_root
 from harness.report import facts, host_store, store
 from harness.report.host_result import HostRecord, build
-from harness.run import EXIT_STATUS, check_fit, make_payload
+from harness.run import EXIT_STATUS, check_fit, clock_of, make_payload
 from harness.targets import open_target, resolve
 from harness.targets.dma import dma_build
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from harness.report.host_schema import HostResult
     from harness.run import Outcome, Progress
 
-LINKS: Final = ("null", "dma", "mlperf")
+LINKS: Final = ("null", "dma", "serial", "mlperf")
 NULL_NS: Final = 5_000_000_000
 """Longest the null link is played for; a longer schedule is cut there."""
 _WARM_UP: Final = 200
@@ -50,14 +52,14 @@ class HostRequest:
     """What the user asked for.
 
     Args:
-        link: `null`, `dma` or `mlperf`.
+        link: `null`, `dma`, `serial` or `mlperf`.
         out: Folder that receives the result folder.
         benchmark: Whose events to send; None needs a rate, and sends none of them.
         rate_hz: Mean rate; None for the benchmark's.
         events: How many; None for the benchmark's.
         process: `periodic` or `poisson`.
         seed: Of a Poisson schedule.
-        target: How to reach a board, for `dma`; a port, for `mlperf`.
+        target: How to reach a board, for `dma` and `serial`; a port, for `mlperf`.
         board: Which board; None for the benchmark's own.
         overrides: Assignments that change keys of the benchmark.
         realtime: Whether to ask for real-time scheduling.
@@ -165,25 +167,38 @@ def _open(
     overlay = find_overlay(benchmark.overlay)
     if request.link == "mlperf":
         return _open_mlperf(request, benchmark, overlay, held, progress)
-    from harness.hostpaced.dma_link import DmaLink  # noqa: PLC0415
-
     board = find_board(request.board or resolve(request.target)[1] or benchmark.board)
     image = overlay.image(board.name)
     check_fit(benchmark, overlay)
-    dma = dma_build(image)
+    dma = dma_build(image) if request.link == "dma" else None
+    if dma is None and board.uart is None:
+        raise InputError(
+            "link serial needs a board behind a serial line",
+            where="--link",
+            why=f"{board.name} has a processor",
+            hint="--board arty-a7, or --link dma",
+        )
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
+    clock_hz = clock_of(benchmark, overlay, board)
     progress.stage(f"opening {request.target}")
     target = held.enter_context(open_target(request.target, board, progress.stage))
-    clock_hz = float(benchmark.run.clock_hz or overlay.clock_hz)
-    session = sessions.start(target, overlay, image, clock_hz, blocks=False)
-    if dma.instance not in session.ranges:
-        raise ImageError(f"the design maps no {dma.instance}", where=str(image.hwh))
+    session = sessions.start(target, overlay, image, float(clock_hz), blocks=False)
     session.bench.reset()
     for register in overlay.accelerator.registers:
         if register.access == "rw":
             value = benchmark.accelerator.get(register.name, register.reset)
             session.bench.set_accelerator(register.offset, value)
+    found = {**target.facts(), "time_base": target.time_base}
+    if dma is None:
+        where = session.ranges[sessions.BENCH]
+        return (
+            SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden),
+            target.name,
+            found,
+        )
+    if dma.instance not in session.ranges:
+        raise ImageError(f"the design maps no {dma.instance}", where=str(image.hwh))
     link = held.enter_context(
         DmaLink(
             target,
@@ -194,7 +209,7 @@ def _open(
             payload.golden,
         )
     )
-    return link, target.name, {**target.facts(), "time_base": target.time_base}
+    return link, target.name, found
 
 
 def _open_mlperf(
