@@ -112,7 +112,7 @@ class UartClient:
         self._number = secrets.randbelow(NUMBERS)
         self._last_elsewhere = -1
 
-    def hello(self, budget_s: float = BUDGET_S) -> Hello:
+    def hello(self) -> Hello:
         """Greet the bridge, whatever was on the line before.
 
         Raises:
@@ -121,7 +121,7 @@ class UartClient:
         self._drain()
         before = self.traffic.received_bytes
         try:
-            payload = self._ask(Kind.HELLO, b"", 5, budget_s)
+            payload = self._ask(Kind.HELLO, b"", 5)
         except RefusedError as refusal:
             raise BoardError(
                 f"protocol version {refusal.version} is not spoken here",
@@ -182,7 +182,7 @@ class UartClient:
                 return None
             raise self._failed("elapse", 0, refusal) from refusal
 
-    def _ask(self, kind: Kind, payload: bytes, words: int, budget_s: float = BUDGET_S) -> bytes:
+    def _ask(self, kind: Kind, payload: bytes, words: int) -> bytes:
         """Return the payload of the answer, of so many words.
 
         Raises:
@@ -196,7 +196,7 @@ class UartClient:
         transfer_s = (len(request) + 4 * words + 16) * self._byte_s
         wait_s = FIRST_WAIT_S + 2 * transfer_s
         start = time.monotonic()
-        end = start + budget_s + 10 * transfer_s
+        end = start + BUDGET_S + 10 * transfer_s
         self.traffic.requests += 1
         eager, sent = _EAGER, 0
         while (now := time.monotonic()) < end:

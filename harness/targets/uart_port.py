@@ -56,6 +56,9 @@ class SerialPort:
                 # FTDI converters otherwise hold a short answer back for 16 ms.
                 self._port.set_low_latency_mode(True)
             self._port.reset_input_buffer()
+            if others := self.others():  # programs that do not lock, and were here first
+                self.close()
+                raise _taken(path, others)
         except (OSError, termios.error) as error:
             self._port.close()
             raise self._lost(error) from error
@@ -125,19 +128,21 @@ class SerialPort:
 
     def _refused(self, error: OSError | ValueError, baud: int) -> BoardError:
         code = getattr(error, "errno", None)
-        if code in {errno.EBUSY, errno.EAGAIN, errno.EACCES} and (holders := _holders(self._rdev)):
-            return BoardError(
-                "the port is taken",
-                where=self.path,
-                why=f"open in {', '.join(holders)}",
-                hint="wait for it to end, or end it",
-            )
         if code in {errno.EBUSY, errno.EAGAIN}:
-            return BoardError("the port is taken", where=self.path, why="by another user's process")
+            return _taken(self.path, _holders(self._rdev))
         if code == errno.EACCES:
             hint = "join the group that owns it, usually dialout, and log in again"
             return BoardError("may not be opened", where=self.path, why=str(error), hint=hint)
         return BoardError(f"cannot be opened at {baud} baud", where=self.path, why=str(error))
+
+
+def _taken(path: str, holders: list[str]) -> BoardError:
+    return BoardError(
+        "the port is taken",
+        where=path,
+        why=f"open in {', '.join(holders) or 'a process of another user'}",
+        hint="wait for it to end, or end it",
+    )
 
 
 def _device_of(path: str) -> int:
