@@ -104,6 +104,11 @@ class StreamBench:
         """Copy all counters, to be read at leisure."""
         self._set("CONTROL", Control.SNAPSHOT)
 
+    def cycle(self) -> int:
+        """Return the free-running 64-bit count of fabric clock cycles."""
+        self.snapshot()
+        return self.snapshot_cycle()
+
     def reset(self) -> None:
         """Stop whatever runs, reset the accelerator, zero counters, histograms and faults.
 
