@@ -8,10 +8,15 @@ beside what the sender alone adds on this machine at this moment.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
 
 from harness import benchmark as benchmarks
 from harness import session as sessions
@@ -29,6 +34,7 @@ from harness.report.host_result import HostRecord, build
 from harness.run import EXIT_STATUS, check_fit, clock_of, make_payload
 from harness.targets import open_target, resolve
 from harness.targets.dma import dma_build
+from harness.targets.pynq import PynqTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,14 +43,19 @@ if TYPE_CHECKING:
     from harness.hostpaced.links import Link
     from harness.hostpaced.pacing import Stamps
     from harness.hostpaced.stillness import Stillness
-    from harness.overlay import Overlay
+    from harness.overlay import Image, Overlay
     from harness.report.host_schema import HostResult
-    from harness.run import Outcome, Progress
+    from harness.run import Outcome, Payload, Progress
+
+    _Opened: TypeAlias = tuple[
+        Link, str | None, dict[str, str], Callable[[], dict[str, Any]] | None
+    ]
 
 LINKS: Final = ("null", "dma", "serial", "mlperf")
 NULL_NS: Final = 5_000_000_000
 """Longest the null link is played for; a longer schedule is cut there."""
 _WARM_UP: Final = 200
+_STOCK_EVENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +120,13 @@ def run(request: HostRequest, progress: Progress) -> Outcome:
     out_dir = store.prepare(request.out)
     started = facts.begin()
     with ExitStack() as held:
-        link, target, found = _open(request, benchmark, held, progress)
+        link, target, found, stock = _open(request, benchmark, held, progress)
         simulated = found.pop("time_base", None) == "simulated fabric"
         played = _play(request, schedule, link, progress)
         link_facts = dict(link.facts())
+        if stock is not None and played.broken_off is None:
+            progress.stage("the same through pynq's own driver")
+            link_facts["stock_driver"] = stock()
     record = HostRecord(
         name=benchmark.name if benchmark is not None else request.link,
         link=link.name,
@@ -160,10 +174,10 @@ def _pace(request: HostRequest, benchmark: Benchmark | None) -> tuple[Fraction, 
 
 def _open(
     request: HostRequest, benchmark: Benchmark | None, held: ExitStack, progress: Progress
-) -> tuple[Link, str | None, dict[str, str]]:
-    """Return the link, the target's name if it has one, and what is known of that."""
+) -> _Opened:
+    """Return the link, the target's name if it has one, what is known of that, and a peer."""
     if request.link == "null" or benchmark is None:
-        return NullLink(), None, {}
+        return NullLink(), None, {}, None
     overlay = find_overlay(benchmark.overlay)
     if request.link == "mlperf":
         return _open_mlperf(request, benchmark, overlay, held, progress)
@@ -196,6 +210,7 @@ def _open(
             SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden),
             target.name,
             found,
+            None,
         )
     if dma.instance not in session.ranges:
         raise ImageError(f"the design maps no {dma.instance}", where=str(image.hwh))
@@ -209,7 +224,29 @@ def _open(
             payload.golden,
         )
     )
-    return link, target.name, found
+    if not isinstance(target, PynqTarget):
+        return link, target.name, found, None
+    return link, target.name, found, partial(_stock, target, image, dma.instance, payload)
+
+
+def _stock(target: PynqTarget, image: Image, instance: str, payload: Payload) -> dict[str, Any]:
+    """Send a few events through pynq's own driver; return messages and times of each."""
+    inputs, golden = payload.inputs[:_STOCK_EVENTS], payload.golden[:_STOCK_EVENTS]
+    times, wrong, messages = [], 0, 0
+    with target.stock_dma(image, instance, inputs.shape[1], golden.shape[1]) as driver:
+        for row, expected in zip(inputs, golden, strict=True):
+            before, started_ns = target.messages, time.perf_counter_ns()
+            answer = driver.round_trip(row)
+            times.append(time.perf_counter_ns() - started_ns)
+            messages += target.messages - before
+            wrong += not np.array_equal(answer, expected)
+    return {
+        "events": len(inputs),
+        "mismatches": wrong,
+        "messages_per_event": messages / len(inputs),
+        "median_ns": int(np.median(times)),
+        "max_ns": max(times),
+    }
 
 
 def _open_mlperf(
@@ -218,7 +255,7 @@ def _open_mlperf(
     overlay: Overlay,
     held: ExitStack,
     progress: Progress,
-) -> tuple[Link, str | None, dict[str, str]]:
+) -> _Opened:
     """Return the link to an MLPerf Tiny device, and the rest as `_open` does."""
     from harness.hostpaced.mlperf_link import MlperfLink  # noqa: PLC0415
     from harness.hostpaced.tiny import golden_values  # noqa: PLC0415
@@ -233,7 +270,8 @@ def _open_mlperf(
     found = {"name": device.name, "profile": device.profile, "model": device.model}
     if device.simulated:
         found["time_base"] = "simulated fabric"
-    return MlperfLink(device, [row.tobytes() for row in payload.inputs], golden), str(port), found
+    rows = [row.tobytes() for row in payload.inputs]
+    return MlperfLink(device, rows, golden), str(port), found, None
 
 
 def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Progress) -> _Played:

@@ -59,6 +59,8 @@ class DmaLink:
         self._mismatches = 0
         self._first_mismatch: int | None = None
         self._open: int | None = None
+        self._target = target
+        self._messages = 0
         self._dma = Dma(target, where, build, send_bytes=inputs.size, receive_bytes=self._out_bytes)
         try:
             self._dma.source[: inputs.size] = inputs.ravel()
@@ -71,6 +73,8 @@ class DmaLink:
 
     def prepare(self, event: int) -> None:
         """Check the last answer, and arm the receive channel for the next."""
+        if not self._messages:
+            self._messages = self._target.messages
         self._check()
         self._dma.arm(self._out_bytes)
         self._open = event
@@ -97,6 +101,7 @@ class DmaLink:
             "compared": self._compared,
             "mismatches": self._mismatches,
             "first_mismatch": self._first_mismatch,
+            "messages_per_event": (self._target.messages - self._messages) / max(1, self._compared),
         }
 
     def close(self) -> None:

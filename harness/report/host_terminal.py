@@ -81,6 +81,16 @@ def _facts(result: HostResult) -> list[tuple[str, str]]:
                 f"{text.count(found['compared'])} answers differ",
             )
         )
+    if "stock_driver" in found:
+        stock, measured_ns = found["stock_driver"], measured["link_ns"]["p50"]
+        facts.append(
+            (
+                "drivers",
+                f"ours {_us(measured_ns)} us (p50), {found['messages_per_event']:.1f} messages an "
+                f"event; pynq's own {_us(stock['median_ns'])} us, "
+                f"{stock['messages_per_event']:.1f} messages",
+            )
+        )
     if "device" in found:
         took, simulated = found["device"]["inference_us"], found["device"]["simulated"]
         facts.append(

@@ -136,6 +136,11 @@ class Target(ABC):
             hint="use a target with pynq on the board",
         )
 
+    @property
+    def messages(self) -> int:
+        """Messages over a network so far; 0 where there is none in between."""
+        return 0
+
     @abstractmethod
     def facts(self) -> dict[str, str]:
         """Return what identifies the board and the software in between."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.emulation.hwh import Hwh
     from harness.inventory import Board
     from harness.overlay import Image
+    from harness.targets.stock_dma import StockDma
 
 OPERATING = "operating"
 
@@ -159,6 +160,16 @@ class PynqTarget(Target):
                 hint="free buffers, or use smaller ones",
             ) from error
         return _PynqMemory(buffer)
+
+    def stock_dma(self, image: Image, instance: str, in_bytes: int, out_bytes: int) -> StockDma:
+        """Return pynq's own driver of a DMA of the loaded design.
+
+        Raises:
+            BoardError: pynq cannot drive it.
+        """
+        from harness.targets.stock_dma import StockDma  # noqa: PLC0415
+
+        return StockDma(self._device, image, instance, in_bytes, out_bytes)
 
     def facts(self) -> dict[str, str]:
         """Return the board's name and part, and pynq's version."""

@@ -105,7 +105,7 @@ class RemoteTarget(PynqTarget):
             raise
 
     @property
-    def calls(self) -> int:
+    def messages(self) -> int:
         """Remote calls so far."""
         return self._line.total
 
