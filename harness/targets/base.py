@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from harness.errors import BoardError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from harness.overlay import Image
 
+Self = TypeVar("Self", bound="Target")
 TimeBase = Literal["fabric", "simulated fabric"]
 
 
@@ -149,7 +150,7 @@ class Target(ABC):
     def close(self) -> None:
         """Release the board."""
 
-    def __enter__(self) -> Target:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(
