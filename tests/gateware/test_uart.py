@@ -237,12 +237,20 @@ def test_a_silent_slave_is_given_up_and_a_late_answer_is_nobodys(make: Make) -> 
     assert host.refused(Kind.READ, SILENT, 1) == (Cause.TIMED_OUT, 0)
     host.line.run(4 * TIMEOUT_CYCLES)
     assert host.read(0, 2) == [11, 12]
-    # An answer that comes while the next request waits for the bus is not taken for its own.
-    host.write(LATE, TIMEOUT_CYCLES + TIMEOUT_CYCLES // 2)
-    data = Frame(Kind.READ, host.number + 1, struct.pack("<II", SILENT, 1)).encode()
-    host.line.exchange(data)
-    host.number += 1
-    assert host.read(0, 2) == [11, 12]
+    # An answer that comes while the next request waits for the bus is not taken for its own. One
+    # comes before it, one while it waits, one after it was given up as well.
+    given_up = []
+    for late in range(1000, 3500, TIMEOUT_CYCLES // 2):
+        host.write(LATE, late)
+        assert host.refused(Kind.READ, SILENT, 1) == (Cause.TIMED_OUT, 0)
+        answer = host.ask(Kind.READ, 0, 2)
+        given_up.append(answer.kind == Kind.ERROR)
+        cause = struct.pack("<II", Cause.TIMED_OUT, 0)
+        assert answer.payload == (cause if given_up[-1] else struct.pack("<II", 11, 12))
+        host.line.run(4000)
+    assert given_up == sorted(given_up)
+    assert 0 < sum(given_up) < len(given_up)
+    host.write(LATE, 2 * TIMEOUT_CYCLES)
     assert host.refused(Kind.WRITE, SILENT - 4, 1, 2) == (Cause.TIMED_OUT, 1)
     assert host.read(0, 2) == [11, 12]
     host.write(LATE, 0)

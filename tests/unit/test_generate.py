@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.bitfile import emulation_facts, parse_bit
 from harness.errors import OverlayError, StorageError
 from harness.generate.block_design import block_design
 from harness.generate.hwh import hwh
 from harness.generate.registers import package
 from harness.generate.top import fabric_top
 from harness.generate.vivado import vivado_script
+from harness.generate.vivado_uart import uart_constraints, uart_script
 from harness.generate.write import generate, generated_files
 from harness.inventory import BOARDS, UART_BOARDS
 from harness.overlay import find_overlay, list_overlays, project_root
@@ -232,6 +234,46 @@ def test_the_vivado_script_builds_the_same_design(board: str) -> None:
     assert f'digest = \\"{overlay.digest}\\"' in text
     for opening, closing in ("{}", "[]"):
         assert text.count(opening) == text.count(closing)
+
+
+@pytest.mark.parametrize("board", list(UART_BOARDS))
+def test_the_script_for_a_board_without_a_processor_has_all_it_needs(board: str) -> None:
+    overlay, kind = find_overlay("dial"), UART_BOARDS[board]
+    script, pins = uart_script(overlay, kind), uart_constraints(overlay, kind)
+    assert "NOT TESTED" in script
+    assert "NOT TESTED" in pins
+    assert f"-part {kind.part}\n" in script
+    top = overlay.root / "overlays/lib/rtl/uart/uart_top.v"
+    for path in (*overlay.generated_rtl, *overlay.written_rtl, *overlay.uart_rtl, top):
+        assert path.is_file()
+        assert f"  {path.relative_to(overlay.root).as_posix()}\n" in script
+    # What is constrained is what the top has, and what is set are its parameters.
+    text = top.read_text()
+    ports = set(re.findall(r"^  (?:input|output) +wire (\w+),?$", text, re.MULTILINE))
+    constrained = re.findall(r"PACKAGE_PIN (\w+) .*\[get_ports (\w+)\]", pins)
+    assert {port for _, port in constrained} == ports
+    assert len({pin for pin, _ in constrained}) == len(ports)
+    generics = dict(re.findall(r"(\w+)=(\d+)", script[script.index("generic {") :].split("}")[0]))
+    assert set(generics) == set(re.findall(r"parameter (\w+) =", text))
+    assert kind.uart is not None
+    baud = 256 * int(generics["ClockHz"]) / int(generics["DivisorQ8"])
+    assert abs(baud / kind.uart.baud - 1) < 1e-4
+    assert f'digest = \\"{overlay.digest}\\"' in script
+    for opening, closing in ("{}", "[]"):
+        assert script.count(opening) == script.count(closing)
+
+
+def test_an_image_for_a_board_without_a_processor_has_no_hwh() -> None:
+    overlay = find_overlay("dial")
+    image = overlay.image("arty-a7")
+    assert (image.hwh, image.hwh_sha256, image.clock_hz) == (None, None, 100_000_000)
+    assert overlay.image("zcu104").clock_hz == overlay.clock_hz
+    content = parse_bit(image.bit.read_bytes())
+    assert (content.design, content.part) == ("uart_top", "7a100tcsg324")
+    facts = emulation_facts(content)
+    assert facts is not None
+    assert (facts["board"], facts["digest"]) == ("arty-a7", overlay.digest)
+    assert "hwh_sha256" not in facts
 
 
 def test_a_manifest_unlike_its_model_is_refused(root: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.emulation.clocks import PsRegisters
 from harness.errors import BoardError, BusError, InputError
-from harness.inventory import BOARDS, Board, find_board
+from harness.inventory import BOARDS, UART_BOARDS, Board, all_boards, find_board
 from harness.ps_clocks import (
     boot_reader,
     clock_sources,
@@ -175,7 +175,11 @@ def test_boards_are_found_by_name() -> None:
     assert find_board("pynq-z2").part == "xc7z020clg400-1"
     with pytest.raises(InputError, match="did you mean 'zcu104'"):
         find_board("zcu14")
-    assert len({board.idcode for board in BOARDS.values()}) == len(BOARDS)
+    assert find_board("basys3").fixed_clock_hz == 100_000_000
+    assert find_board("zcu104").fixed_clock_hz is None
+    boards = all_boards()
+    assert len(boards) == len(BOARDS) + len(UART_BOARDS)
+    assert len({board.idcode for board in boards.values()}) == len(boards)
 
 
 def test_both_codes_of_the_zynq_io_pll_select_it() -> None:
