@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WRITE_TIMEOUT_S = 5.0
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_PSEUDO_TERMINALS = range(136, 144)  # Linux, Documentation/admin-guide/devices.txt
 _BY_ID = "plug it in again; names below /dev/serial/by-id stay the same when it returns"
 
 
@@ -50,8 +51,10 @@ class SerialPort:
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise self._refused(error, baud) from error
         try:
-            # This keeps out all others but root.
-            fcntl.ioctl(self._port.fileno(), termios.TIOCEXCL)
+            # This keeps out all others but root. On a pseudo terminal it would outlive a process
+            # that is killed, until the other end closes too.
+            if os.major(self._rdev) not in _PSEUDO_TERMINALS:
+                fcntl.ioctl(self._port.fileno(), termios.TIOCEXCL)
             with suppress(OSError, ValueError, NotImplementedError):
                 # FTDI converters otherwise hold a short answer back for 16 ms.
                 self._port.set_low_latency_mode(True)
@@ -100,8 +103,6 @@ class SerialPort:
         """Give the port back; twice is harmless."""
         if self._port.is_open:
             with suppress(OSError):  # it may have vanished
-                fcntl.ioctl(self._port.fileno(), termios.TIOCNXCL)
-            with suppress(OSError):
                 self._port.close()
 
     def vanished(self) -> bool:
