@@ -29,8 +29,8 @@ from harness.uart_protocol import (
 if TYPE_CHECKING:
     from harness.targets.uart_port import SerialPort
 
-FIRST_WAIT_S = 0.25
-LONGEST_WAIT_S = 2.0
+LEAST_WAIT_S = 0.25
+LONGEST_WAIT_S = 4.0
 BUDGET_S = 10.0
 """From the first sending of a request until it is given up."""
 _EAGER = 16  # damaged frames that make us ask again at once, before waiting seems wiser
@@ -107,6 +107,9 @@ class UartClient:
         self.traffic = Traffic()
         self._port = port
         self._byte_s = 10 / baud
+        # How long an answer may take before we ask again. It follows how long answers do take, so
+        # that a slow simulator is not asked ever more often for what it is working on.
+        self._patience_s = LEAST_WAIT_S
         self._splitter = Splitter()
         # A stranger's late answer is not taken for ours.
         self._number = secrets.randbelow(NUMBERS)
@@ -194,7 +197,7 @@ class UartClient:
         # The zero before it ends whatever noise came first.
         request = b"\0" + Frame(kind, number, payload).encode()
         transfer_s = (len(request) + 4 * words + 16) * self._byte_s
-        wait_s = FIRST_WAIT_S + 2 * transfer_s
+        wait_s = self._patience_s + 2 * transfer_s
         start = time.monotonic()
         end = start + BUDGET_S + 10 * transfer_s
         self.traffic.requests += 1
@@ -205,6 +208,8 @@ class UartClient:
             self._port.write(request)
             answer, eager = self._await(kind, number, 4 * words, min(now + wait_s, end), eager)
             if answer is not None:
+                took_s = time.monotonic() - start
+                self._patience_s = min(max(LEAST_WAIT_S, 1.5 * took_s), LONGEST_WAIT_S)
                 return answer
             wait_s = min(1.5 * wait_s, LONGEST_WAIT_S + 2 * transfer_s)
         raise self._silent(kind, sent, time.monotonic() - start)

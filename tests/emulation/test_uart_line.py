@@ -189,6 +189,23 @@ def test_lost_and_cut_requests_are_sent_again(rig: Rig, clean: Samples) -> None:
     assert same(samples, clean)
 
 
+def test_a_slow_board_is_not_asked_ever_more_often(rig: Rig) -> None:
+    def slow(data: bytes) -> bytes:
+        time.sleep(0.6)
+        return data
+
+    with opened(rig) as target:
+        retries = []
+        rig.inward = slow
+        for _ in range(6):
+            before = int(target.facts()["retries"])
+            target.read(SCRATCH, 1)
+            retries.append(int(target.facts()["retries"]) - before)
+    assert retries[0] > 0
+    assert sum(retries) <= 6
+    assert retries[-3:] == [0, 0, 0]
+
+
 def test_a_boot_log_before_the_first_answer_is_passed_over(rig: Rig) -> None:
     log = b"\r\nU-Boot 2024.01\0 FPGA bridge\xff\xfe \x00\x05abcd\x00 ready.\r\n" * 8
     told = False
