@@ -15,7 +15,8 @@ HARNESS = Path(__file__).parents[2] / "harness"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"actions", "board"},
+    {"commands"},
+    {"board"},
     {"hostrun", "sweep", "tinyrun"},
     {"run", "generate", "catalogue", "firmware"},
     {"report"},

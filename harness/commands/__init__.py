@@ -1,0 +1,25 @@
+"""What the command line offers, one module a command.
+
+Each has `add_parser(commands)`, which sets `command` to a function from parsed options to an exit
+status, and imports nothing heavy before that function runs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+COMMANDS: Final[tuple[str, ...]] = (
+    "run",
+    "list",
+    "host",
+    "history",
+    "show",
+    "compare",
+    "baseline",
+    "report",
+    "sweep",
+    "board",
+    "build",
+    "generate",
+)
+"""Names of the modules, in the order of the help text."""
