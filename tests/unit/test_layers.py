@@ -26,6 +26,7 @@ LAYERS = [
     {"fabric"},
     {"targets"},
     {"emulation"},
+    {"architecture"},
     {"benchmark"},
     {"overlay", "traffic"},
     {"manifest", "bitfile", "ps_clocks"},
