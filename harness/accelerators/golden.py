@@ -47,7 +47,9 @@ def golden_rows(
         OverlayError: The events do not fit the model, or a second round of them would give other
             outputs than the first.
     """
-    rows = output_rows(model, np.concatenate([raw, raw]) if model.stateful else raw, stream_width_bits)
+    rows = output_rows(
+        model, np.concatenate([raw, raw]) if model.stateful else raw, stream_width_bits
+    )
     if model.stateful:
         rows, again = np.split(rows, 2)
         differs = np.flatnonzero((rows != again).any(axis=1))

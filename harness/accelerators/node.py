@@ -1,4 +1,4 @@
-"""A value of a JSON file with the path that leads to it: every reader names where it found a fault."""
+"""A value of a JSON file with the path that leads to it, so that every fault names its place."""
 
 from __future__ import annotations
 
@@ -67,22 +67,16 @@ class Node:
             low: Least allowed.
             high: Largest allowed, at most 2**63 - 1.
         """
-        array = np.array(self._nested(shape, low, high), dtype=np.int64)
+        if len(shape) > 1:
+            rows = [item.integers(shape[1:], low, high) for item in self.items(shape[0])]
+            array = np.stack(rows)
+        elif _all_within(self.value, shape[0], low, high):
+            array = np.array(self.value, dtype=np.int64)
+        else:  # one by one, to name the one at fault
+            found = [item.integer(low, high) for item in self.items(shape[0])]
+            array = np.array(found, dtype=np.int64)
         array.flags.writeable = False
         return array
-
-    def _nested(self, shape: tuple[int, ...], low: int, high: int) -> list[Any]:
-        if len(shape) > 1:
-            return [item._nested(shape[1:], low, high) for item in self.items(shape[0])]
-        values = self.value
-        # A fault is looked for one by one only where there is one.
-        if not (
-            isinstance(values, list)
-            and len(values) == shape[0]
-            and all(type(value) is int and low <= value <= high for value in values)
-        ):
-            return [item.integer(low, high) for item in self.items(shape[0])]
-        return values
 
     def choice(self, options: tuple[str, ...]) -> Any:
         """Return one of the options."""
@@ -103,3 +97,12 @@ class Node:
             return NumberFormat(**{key: node.value for key, node in members.items()})
         except OverlayError as error:
             raise OverlayError(error.what, where=self.where) from error
+
+
+def _all_within(values: Any, count: int, low: int, high: int) -> bool:
+    """Return whether a JSON value is a list of so many integers between two limits."""
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(type(value) is int and low <= value <= high for value in values)
+    )

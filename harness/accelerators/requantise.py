@@ -133,7 +133,7 @@ class Requantise:
         return bits
 
     def arithmetic(self, largest: int) -> Arithmetic:
-        """Return the type in which sums up to `largest`, and `apply` on them, are exact and fastest.
+        """Return the fastest type in which sums up to `largest`, and `apply` on them, are exact.
 
         Floats are exact in any order of summation, fused or not, as long as no partial sum can
         exceed their significand: 2**24 or 2**53.

@@ -115,18 +115,14 @@ def _head(model: Model, in_bits: int, out_bits: int) -> str:
         input_format=model.input_format,
         outputs=model.outputs,
         output_format=model.output_format,
-        timing=textwrap.fill(
-            timing, _COLUMNS, initial_indent="/// ", subsequent_indent="/// "
-        ),
+        timing=textwrap.fill(timing, _COLUMNS, initial_indent="/// ", subsequent_indent="/// "),
         imports=f"  import {model.name}_weights_pkg::*;\n" if arrays else "",
         in_bits=in_bits,
         out_bits=out_bits,
     )
 
 
-def _registers(
-    bases: Mapping[int, int], blocks: Sequence[tuple[int, Block]]
-) -> Iterator[str]:
+def _registers(bases: Mapping[int, int], blocks: Sequence[tuple[int, Block]]) -> Iterator[str]:
     """Yield the address decoder: block n answers one cycle after `selected<n>`."""
     if not bases:
         yield "  logic unused;"
@@ -142,9 +138,7 @@ def _registers(
         yield f"  logic        selected{index}, selected{index}_q;"
         yield f"  logic [13:0] address{index};"
         yield f"  logic [31:0] rdata{index};"
-        yield (
-            f"  assign selected{index} = cfg_addr_i[13:{bits}] == {14 - bits}'d{base >> bits};"
-        )
+        yield (f"  assign selected{index} = cfg_addr_i[13:{bits}] == {14 - bits}'d{base >> bits};")
         yield f"  assign address{index}  = cfg_addr_i & 14'd{(1 << bits) - 1};"
         yield f"  always_ff @(posedge clk_i) selected{index}_q <= selected{index};"
     answers = " | ".join(f"(selected{index}_q ? rdata{index} : '0)" for index in bases)
@@ -152,9 +146,7 @@ def _registers(
 
 
 def _wires(index: int, lanes: int, width: int) -> str:
-    return (
-        f"\n  logic valid{index}, ready{index};\n  logic [{width - 1}:0] data{index} [{lanes}];"
-    )
+    return f"\n  logic valid{index}, ready{index};\n  logic [{width - 1}:0] data{index} [{lanes}];"
 
 
 def _ports(index: int) -> dict[str, str]:
@@ -183,9 +175,7 @@ def _unpack(model: Model, in_bits: int) -> Iterator[str]:
     yield from _instance("nn_unpack", "u_unpack", parameters, {**_ports(-1), **ports})
 
 
-def _block(
-    model: Model, index: int, number: int, block: Block, registers: bool
-) -> Iterator[str]:
+def _block(model: Model, index: int, number: int, block: Block, registers: bool) -> Iterator[str]:
     yield _wires(index + 1, block.lanes, block.width)
     ports = _ports(index)
     if block == model.stage.block:

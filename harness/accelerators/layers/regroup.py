@@ -1,6 +1,6 @@
 """The same values in beats of another number of lanes.
 
-    {"kind": "regroup", "lanes": 4}
+{"kind": "regroup", "lanes": 4}
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ class Regroup:
     def gearbox(self) -> Gearbox:
         """What does it."""
         width, output = self.input.format.width, self.output
-        return Gearbox(
-            self.input.lanes * width, self.input.beats, self.lanes * width, output.beats
-        )
+        return Gearbox(self.input.lanes * width, self.input.beats, self.lanes * width, output.beats)
 
     @property
     def interval(self) -> int:
