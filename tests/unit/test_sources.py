@@ -1,0 +1,73 @@
+"""What every source of events must keep to, whatever its detector."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import BenchmarkError
+from harness.traffic import SOURCE_NAMES, detector, open_source
+
+NAMES = [name for name in SOURCE_NAMES if name != "noise"]
+
+# A change here is a change of the source: raise its version, and train what was trained on it anew.
+PINNED = {
+    "l1_objects": "ac6490c3d2199cb665077b46fc32fa69a3322d2643e8a04113d6f8428b7de01e",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_events_are_what_the_source_says_they_are(name: str) -> None:
+    source = detector(name)
+    events = source.generate(300, 3)
+    assert (events.name, events.version, events.seed) == (name, source.version, 3)
+    assert events.raw.shape == (300, source.values)
+    source.number_format.check(events.raw, name)
+    little = events.raw.astype(events.raw.dtype.newbyteorder("<"))
+    assert hashlib.sha256(little.tobytes()).hexdigest() == events.sha256
+    if source.labels:
+        assert not source.truth_names
+        assert events.truth.dtype == np.int8
+        assert events.truth.shape == (300,)
+        assert events.truth.min() >= 0
+        assert events.truth.max() < len(source.labels)
+    else:
+        assert events.truth.dtype == np.float32
+        assert events.truth.shape == (300, len(source.truth_names))
+        assert np.isfinite(events.truth).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=4, deadline=None)
+@given(count=st.integers(1, 4000), more=st.sampled_from([0, 1, 3564]), seed=st.integers(0, 2**70))
+def test_a_shorter_batch_is_the_beginning_of_a_longer_one(
+    name: str, count: int, more: int, seed: int
+) -> None:
+    source = detector(name)
+    short, long = source.generate(count, seed), source.generate(count + more, seed)
+    assert np.array_equal(short.raw, long.raw[:count])
+    assert np.array_equal(short.truth, long.truth[:count])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_events_and_seeds_differ(name: str) -> None:
+    first, second = (detector(name).generate(2000, seed).raw for seed in (7, 8))
+    assert not np.array_equal(first, second)
+    assert len(np.unique(first, axis=0)) > 200
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_the_events_of_a_seed_never_change(name: str) -> None:
+    assert detector(name).generate(5000, 1).sha256 == PINNED[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_accelerator_of_another_shape_is_refused(name: str) -> None:
+    source = detector(name)
+    assert open_source(name, source.number_format, source.values) is source
+    with pytest.raises(BenchmarkError, match=f"{name} are {source.values} values .* takes 3 of"):
+        open_source(name, source.number_format, 3)
