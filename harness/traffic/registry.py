@@ -12,6 +12,7 @@ from harness.traffic.events import Source
 from harness.traffic.jets import Jets
 from harness.traffic.l1_objects import BACKGROUND, MIXED, L1Objects
 from harness.traffic.noise import Noise
+from harness.traffic.trigger_cells import TriggerCells
 
 _NOISE: Final = "noise"  # the one source that takes the shape of any accelerator
 _DETECTORS: Final[Mapping[str, Source]] = MappingProxyType(
@@ -22,6 +23,7 @@ _DETECTORS: Final[Mapping[str, Source]] = MappingProxyType(
             L1Objects(),
             L1Objects("l1_objects_mixed", MIXED),
             L1Objects("l1_objects_background", BACKGROUND),
+            TriggerCells(),
         )
     }
 )
