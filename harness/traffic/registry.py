@@ -11,7 +11,9 @@ from harness.errors import BenchmarkError
 from harness.traffic.events import Source
 from harness.traffic.jets import Jets
 from harness.traffic.l1_objects import BACKGROUND, MIXED, L1Objects
+from harness.traffic.lar_samples import LarSamples
 from harness.traffic.noise import Noise
+from harness.traffic.plasma_frames import PlasmaFrames
 from harness.traffic.trigger_cells import TriggerCells
 
 _NOISE: Final = "noise"  # the one source that takes the shape of any accelerator
@@ -24,6 +26,8 @@ _DETECTORS: Final[Mapping[str, Source]] = MappingProxyType(
             L1Objects("l1_objects_mixed", MIXED),
             L1Objects("l1_objects_background", BACKGROUND),
             TriggerCells(),
+            LarSamples(),
+            PlasmaFrames(),
         )
     }
 )
