@@ -98,8 +98,9 @@ def _soft() -> NDArray[np.int32]:
 @lru_cache(maxsize=1)
 def _hard() -> NDArray[np.int32]:
     """Return rare deposits in counts: a power law above 2 GeV, cut where a sample saturates."""
-    table: NDArray[np.int32] = deviates.power_law(2 * COUNTS_PER_GEV, 1.8)
-    return np.minimum(table, np.int32(LAR_FORMAT.maximum))
+    table = deviates.power_law(2 * COUNTS_PER_GEV, 1.8).copy()
+    table[table > LAR_FORMAT.maximum] = LAR_FORMAT.maximum
+    return table
 
 
 @lru_cache(maxsize=1)
@@ -110,6 +111,6 @@ def _pulse() -> NDArray[np.int32]:
     # The lobe lasts as long as charges drift, some 450 ns.
     lobe = [(1 - math.exp(-t / 3)) / (1 + math.exp((t - 18) / 1.5)) for t in samples]
     shape = np.array(peak) - np.array(lobe) * (sum(peak) / sum(lobe))
-    pulse = np.rint(shape / shape.max() * (1 << _PULSE_BITS)).astype(np.int32)
+    pulse: NDArray[np.int32] = np.rint(shape / shape.max() * (1 << _PULSE_BITS)).astype(np.int32)
     pulse[-1] -= pulse.sum()  # the rounding's remainder; an area would shift the pedestal
     return pulse

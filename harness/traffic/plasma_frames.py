@@ -6,9 +6,9 @@ sine part, for the control of magnetic coils.
 
 **The images are ours**: light of a hollow profile, on top of it a pattern cos(angle - phase) times
 a profile of its own, its amplitude and its turning drifting slowly, shot noise that goes with the
-square root of the light, and 8 bits that saturate. The mode turns by a thirtieth to a sixth of a turn
-from frame to frame, without a break from the first frame of a seed on. The truth is (sin, cos)
-of the phase, each times the amplitude, from -1 to 1.
+square root of the light, and 8 bits. The mode turns by a thirtieth to a sixth of a turn from frame
+to frame, without a break from the first frame of a seed on. The truth is (sin, cos) of the phase,
+each times the amplitude, from -1 to 1.
 """
 
 from __future__ import annotations

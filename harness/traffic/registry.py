@@ -8,7 +8,10 @@ from typing import Final
 
 from harness.accelerators import NumberFormat
 from harness.errors import BenchmarkError
+from harness.traffic.bragg_patches import BraggPatches
+from harness.traffic.digits import DigitBits, DigitSpikes
 from harness.traffic.events import Source
+from harness.traffic.iq_windows import IqWindows
 from harness.traffic.jets import Jets
 from harness.traffic.l1_objects import BACKGROUND, MIXED, L1Objects
 from harness.traffic.lar_samples import LarSamples
@@ -28,6 +31,12 @@ _DETECTORS: Final[Mapping[str, Source]] = MappingProxyType(
             TriggerCells(),
             LarSamples(),
             PlasmaFrames(),
+            IqWindows(),
+            BraggPatches(),
+            DigitBits(),
+            DigitBits("digit_bits_train", "train"),
+            DigitSpikes(),
+            DigitSpikes("digit_spikes_train", "train"),
         )
     }
 )
