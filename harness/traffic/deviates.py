@@ -42,18 +42,14 @@ def power_law(least: float, exponent: float) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=64)
 def poisson(mean: float) -> NDArray[np.int32]:
-    """Return Poisson counts of a mean up to some hundreds, int32 [65536], rising."""
-    table = np.empty(STEPS, dtype=np.int32)
-    count, term, start = 0, math.exp(-mean), 0
-    total = term
-    while start < STEPS:
-        end = min(STEPS, round(total * STEPS)) if term * STEPS > 1e-3 or count < mean else STEPS
-        table[start:end] = count
-        start = max(start, end)
-        count += 1
-        term *= mean / count
-        total += term
-    return _frozen(table)
+    """Return Poisson counts, int32 [65536], rising; what is rarer than 2**-17 is left out."""
+    least = max(0, math.floor(mean - 10 * math.sqrt(mean)))
+    counts = range(least, math.ceil(mean + 10 * math.sqrt(mean)) + 20)
+    chances = [math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in counts]
+    ends = np.minimum(np.rint(np.cumsum(chances) * STEPS), STEPS).astype(np.int64)
+    ends[-1] = STEPS
+    widths = np.diff(ends, prepend=0)
+    return _frozen(np.repeat(np.array(counts, dtype=np.int32), widths))
 
 
 @lru_cache(maxsize=64)

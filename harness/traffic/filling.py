@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BenchmarkError
+from harness.traffic.groups import Groups
 
 SLOTS = 3564
 ABORT_GAP_SLOTS = 121
@@ -59,6 +60,14 @@ class Filling:
     def slots(self) -> NDArray[np.int64]:
         """Numbers of the filled slots, rising; int64 [bunches]."""
         return np.flatnonzero(self.filled).astype(np.int64)
+
+    @property
+    def trains(self) -> Groups:
+        """The bunches of an orbit by train."""
+        places = self.bunch[self.filled]
+        firsts = np.flatnonzero(places == 0)
+        sizes = np.diff(firsts, append=len(places)).tolist()
+        return Groups("train", "bunch", tuple(sizes))
 
 
 def filling(name: str) -> Filling:
