@@ -21,7 +21,7 @@ from harness.errors import BenchmarkError, InputError
 from harness.overlay_files import project_root
 from harness.quantity import LONGEST_S, Span, shorten
 from harness.tomlfile import KEY, assign, near, read, structure
-from harness.traffic.arrival import MOST_SEED, Arrival, Process
+from harness.traffic.arrival import MOST_SEED, Arrival
 from harness.traffic.trace import sha256_of
 
 SCHEMA: Final = 1

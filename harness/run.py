@@ -179,6 +179,7 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
+        groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -346,5 +347,6 @@ def _play(
 def _seeds(benchmark: Benchmark) -> dict[str, int]:
     seeds = {"traffic": benchmark.traffic.seed}
     if benchmark.arrival.seed is not None:
-        seeds["arrival"] = benchmark.arrival.seed
+        # What the fabric draws itself, or what its table of gaps was drawn with.
+        seeds["arrival" if benchmark.arrival.random else "gaps"] = benchmark.arrival.seed
     return seeds
