@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -206,7 +207,7 @@ def _laid_out(
         groups: How they belong together.
     """
     longest = max(
-        (after - before for before, after in zip(place, place[1:], strict=False)),
+        (after - before for before, after in pairwise(place)),
         default=Fraction(0),
     )
     longest = max(longest, turn - place[-1] + place[0])

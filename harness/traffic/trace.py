@@ -68,7 +68,7 @@ def read_times(path: Path, most: int, column: str | None, unit: str | None) -> l
     except BenchmarkError as error:
         raise BenchmarkError(error.what, where=str(path), why=error.why, hint=error.hint) from error
     except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as cause:
-        pickled = "pickle" in str(cause)
+        pickled = "pickle" in str(cause) or "Python objects" in str(cause)
         raise BenchmarkError(
             "holds pickled objects, which are not opened" if pickled else "cannot be read",
             where=str(path),
@@ -143,6 +143,10 @@ def _choose(columns: Iterable[str], column: str | None) -> str:
 def _npy(path: Path, most: int, column: str | None) -> tuple[str, NDArray[Any]]:
     if column is not None:
         raise BenchmarkError("an .npy file has no columns", hint="remove column")
+    with path.open("rb") as file:
+        # NumPy takes anything else for a pickled object.
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError("it does not begin as NumPy's files do")
     times = np.load(path, mmap_mode="r", allow_pickle=False)
     return "", np.array(times[:most]) if times.ndim else times
 

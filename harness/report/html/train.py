@@ -161,8 +161,9 @@ def _tips(found: ByPlace, groups: Groups, scale: Linear, area: Frame) -> Html | 
     columns = []
     for place in range(found.taken.size):
         words = (
-            f"{groups.item} {place + 1}: wait {found.least[place]:,} to {found.most[place]:,} cycles, "
-            f"median {found.median[place]:,}; {found.taken[place]:,} events, "
+            f"{groups.item} {place + 1}: "
+            f"wait {found.least[place]:,} to {found.most[place]:,} cycles, median "
+            f"{found.median[place]:,}; {found.taken[place]:,} events, "
             f"{found.dropped[place]:,} dropped"
         )
         left = scale(place + 1) - wide / 2
