@@ -30,6 +30,7 @@ from harness.report.result import RunRecord, build
 from harness.targets import open_target, resolve
 from harness.tomlfile import near
 from harness.traffic import Events, Schedule, open_source
+from harness.traffic.arrival import make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +178,7 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
+        groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -235,18 +237,12 @@ def make_schedule(benchmark: Benchmark, overlay: Overlay, clock_hz: Fraction) ->
     Raises:
         BenchmarkError: The fabric cannot schedule that rate.
     """
-    arrival, events, entries = benchmark.arrival, benchmark.run.events, overlay.bench.gap_entries
+    arrival, entries = benchmark.arrival, overlay.bench.gap_entries
     try:
-        if arrival.gaps_cycles is not None:
-            return Schedule.gaps_in_cycles(arrival.gaps_cycles, events, gap_entries=entries)
-        rate_hz = arrival.rate_hz or clock_hz
-        if arrival.filling is not None:
-            return Schedule.lhc(rate_hz, clock_hz, arrival.filling, events, gap_entries=entries)
-        if arrival.seed is not None:
-            return Schedule.bernoulli(rate_hz, clock_hz, arrival.seed, events)
-        return Schedule.periodic(rate_hz, clock_hz, events)
+        return make(arrival, benchmark.run.events, clock_hz, entries)
     except InputError as error:
-        raise BenchmarkError(error.what, where="arrival", why=error.why, hint=error.hint) from error
+        where = error.where or "arrival"
+        raise BenchmarkError(error.what, where=where, why=error.why, hint=error.hint) from error
 
 
 def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
@@ -350,5 +346,6 @@ def _play(
 def _seeds(benchmark: Benchmark) -> dict[str, int]:
     seeds = {"traffic": benchmark.traffic.seed}
     if benchmark.arrival.seed is not None:
-        seeds["arrival"] = benchmark.arrival.seed
+        # What the fabric draws itself, or what its table of gaps was drawn with.
+        seeds["arrival" if benchmark.arrival.random else "gaps"] = benchmark.arrival.seed
     return seeds

@@ -23,6 +23,7 @@ from harness.report.schema import (
     TimeBase,
     Value,
 )
+from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
+    from harness.traffic.groups import Groups
 
 _NOT_READ: Final = Estimate(None, "the fabric was not read")
 
@@ -50,6 +52,7 @@ class RunRecord:
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
+        groups: How its events belong together, as the schedule knows; None if they do not.
     """
 
     evidence: Evidence
@@ -62,6 +65,7 @@ class RunRecord:
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
     theory: Theory | None = None
+    groups: Groups | None = None
 
 
 def build(record: RunRecord) -> Result:
@@ -76,6 +80,10 @@ def build(record: RunRecord) -> Result:
         "target": record.target,
         "overlay": {"name": record.overlay_name, "digest": record.overlay_digest},
         "benchmark": {"name": evidence.benchmark.name, "digest": evidence.benchmark.digest},
+        "arrival": {
+            "process": evidence.benchmark.arrival.process,
+            "groups": None if record.groups is None else _groups(record.groups),
+        },
         "seeds": dict(record.seeds),
         "clock": {
             "nominal_hz": _number(clock.nominal_hz),
@@ -102,6 +110,10 @@ def build(record: RunRecord) -> Result:
         "theory": None if record.theory is None else theories.build(record.theory),
         "facts": dict(record.facts),
     }
+
+
+def _groups(groups: Groups) -> GroupsItem:
+    return {"name": groups.name, "item": groups.item, "sizes": list(groups.sizes)}
 
 
 def _reason(reason: Reason) -> ReasonItem:
