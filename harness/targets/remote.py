@@ -188,9 +188,9 @@ class RemoteTarget(PynqTarget):
         digest = hashlib.sha256(content).hexdigest()
         name = f"{image.bit.stem}-{digest[:_HASH_DIGITS]}.bin"
         path = FIRMWARE + name
-        if not (self._exists(path) and self._read_file(path) == content):
+        if self._image(path) != content:
             self._write_file(path, content)
-            found = self._read_file(path)
+            found = self._image(path)
             if found != content:
                 raise BoardError(
                     "the uploaded image is not what was sent",
@@ -205,9 +205,17 @@ class RemoteTarget(PynqTarget):
     def _state(self) -> str:
         return self._read_file(f"{MANAGER}state").decode("utf-8", "replace").strip()
 
-    def _exists(self, path: str) -> bool:
-        with self._line.speaking(f"a look for {path}"):
-            return bool(self._device.exists_file(path).exists)
+    def _image(self, path: str) -> bytes:
+        """Return what lies on the board under a name; nothing if there is no such file."""
+        import grpc  # noqa: PLC0415
+
+        with self._line.speaking(f"reading {path}"):
+            try:
+                return bytes(self._device.read_file(path))
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+                return b""
 
     def _read_file(self, path: str) -> bytes:
         with self._line.speaking(f"reading {path}"):

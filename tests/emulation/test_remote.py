@@ -157,13 +157,14 @@ def test_an_upload_that_does_not_arrive_whole_is_noticed(
     board: BoardProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(board) as target:
+        loaded(target)
+        target._write_file(f"{FIRMWARE}{_firmware_name(target)}", b"cut")
         write = target._device.write_file
         monkeypatch.setattr(
             target._device,
             "write_file",
             lambda path, data: write(path, data[:100] if path.startswith(FIRMWARE) else data),
         )
-        monkeypatch.setattr(target, "_exists", lambda path: False)
         with pytest.raises(BoardError, match=r"not what was sent.*disk full"):
             target.load(IMAGE)
 
