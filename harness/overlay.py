@@ -198,6 +198,8 @@ class Overlay:
         """Identity of the design: SHA-256 of manifest, registers and sources, 128 bits in hex."""
         described = dataclasses.asdict(self)
         del described["root"]
+        if self.accelerator.weights == "on-chip":
+            del described["accelerator"]["weights"]  # the default; says nothing that sources do not
         registers = [dataclasses.asdict(item) for item in REGISTERS]
         windows = [dataclasses.asdict(item) for item in WINDOWS]
         layout = [GENERATOR_VERSION, ABI, MAGIC, UNMAPPED_WORD, registers, windows]
