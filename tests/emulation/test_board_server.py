@@ -441,6 +441,19 @@ def test_bad_arguments(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("missing", ["grpc_health", "grpc_reflection"])
+def test_without_what_it_needs_it_says_what_to_install(
+    missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == missing else find(n))
+    monkeypatch.delitem(sys.modules, missing)
+    assert main(["board", "serve", "--overlay", "loopback", "--port", "0"]) == 4
+    error = capsys.readouterr().err
+    assert f"{missing} is not installed" in error
+    assert "fpga-harness[serve]" in error
+
+
 def test_an_address_that_is_none() -> None:
     with pytest.raises(InputError):
         check_address("example.org", insecure=True)
