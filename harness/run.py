@@ -276,11 +276,7 @@ def _load(
     deadline_cycles: int | None,
 ) -> None:
     bench = session.bench
-    bench.reset()
-    for register in overlay.accelerator.registers:
-        value = benchmark.accelerator.get(register.name, register.reset)
-        if register.access == "rw":
-            bench.set_accelerator(register.offset, value)
+    sessions.reset(session, overlay, benchmark.accelerator)
     bench.load_events(payload.inputs)
     bench.load_golden(payload.golden)
     bench.arm(

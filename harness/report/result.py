@@ -89,13 +89,15 @@ def build(record: RunRecord) -> Result:
             "nominal_hz": _number(clock.nominal_hz),
             "set_hz": _number(clock.set_hz),
             "measured_hz": _number(clock.measured_hz),
+            "asked_hz": _number(clock.asked_hz),
+            "uncertainty_hz": _number(clock.uncertainty_hz),
         },
         "events": _events(counters, min(record.distinct, evidence.benchmark.run.events)),
         "rate": {
             "target_hz": _number(evidence.target_hz),
             "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
         },
-        "latency": _latencies(evidence.samples, Fraction(clock.measured_hz)),
+        "latency": latencies(evidence.samples, Fraction(clock.measured_hz)),
         "deadline": {
             "cycles": evidence.deadline_cycles,
             "misses": None
@@ -155,7 +157,8 @@ def _output(evidence: Evidence, counters: Counters | None) -> Output:
     }
 
 
-def _latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
+def latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
+    """Return the three latencies in cycles and, at the measured clock, in ns."""
     if samples is None:
         nothing = _latency(LatencySummary(0, 0, *[_NOT_READ] * 6), clock_hz)
         return {"wait": nothing, "service": nothing, "total": nothing}

@@ -67,12 +67,19 @@ class Named(TypedDict):
     digest: str
 
 
-class ClockHz(TypedDict):
+class ClockBasics(TypedDict):
     """The fabric clock: built for, given by the board's dividers, counted."""
 
     nominal_hz: float
     set_hz: float
     measured_hz: float
+
+
+class ClockHz(ClockBasics, total=False):
+    """The same, with what earlier results do not say; the true clock is within `uncertainty_hz`."""
+
+    asked_hz: float
+    uncertainty_hz: float
 
 
 class Events(TypedDict):

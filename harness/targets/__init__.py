@@ -66,17 +66,19 @@ def open_target(
 
     with ExitStack() as held:
         lease = held.enter_context(Lease(spec.resource, purpose, wait_s, progress))
-        target = _open(spec, board, progress, purpose)
+        target = _open(spec, board, progress, wait_s, purpose)
         target.lease = lease
         held.pop_all()
     return target
 
 
-def _open(spec: TargetSpec, board: Board, progress: Callable[[str], None], purpose: str) -> Target:
+def _open(
+    spec: TargetSpec, board: Board, progress: Callable[[str], None], wait_s: float, purpose: str
+) -> Target:
     if spec.kind == "pynq":
         from harness.targets.remote import RemoteTarget  # noqa: PLC0415
 
-        return RemoteTarget(spec.host, spec.port, board, purpose)
+        return RemoteTarget(spec.host, spec.port, board, purpose, wait_s=wait_s, progress=progress)
     if spec.kind == "uart":
         from harness.targets.uart import UartTarget  # noqa: PLC0415
 

@@ -62,11 +62,14 @@ class DeviceMemory(Protocol):
         """Give it back; twice is harmless."""
 
 
-class Releasable(Protocol):
-    """A right that is given back."""
+class Right(Protocol):
+    """The right to use a board."""
 
     def release(self) -> None:
         """Give it back; twice is harmless."""
+
+    def quarantine(self, reason: str) -> None:
+        """Let nobody have the board until a person has looked after it."""
 
 
 class Target(ABC):
@@ -80,7 +83,7 @@ class Target(ABC):
     """Least board time worth waiting between two looks at a status register."""
     prefers_dma: bool = False
     """Whether each word of a register access is a message of its own, so that a DMA is cheaper."""
-    lease: Releasable | None = None
+    lease: Right | None = None
     """The right to use the board, given back with the target."""
 
     @abstractmethod

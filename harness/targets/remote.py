@@ -23,6 +23,8 @@ from harness.targets.pynq import PynqTarget
 from harness.virtual_time import PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from harness.inventory import Board
@@ -80,6 +82,8 @@ class RemoteTarget(PynqTarget):
         port: TCP port.
         board: Which kind of board it must be.
         purpose: What for, for others who want the board.
+        wait_s: How long to wait for another who has it.
+        progress: Told who is waited for.
         call_s: Deadline of a short call.
 
     Raises:
@@ -89,7 +93,15 @@ class RemoteTarget(PynqTarget):
     prefers_dma = True
 
     def __init__(
-        self, host: str, port: int, board: Board, purpose: str = "", call_s: float = CALL_S
+        self,
+        host: str,
+        port: int,
+        board: Board,
+        purpose: str = "",
+        *,
+        wait_s: float = 0.0,
+        progress: Callable[[str], None] = lambda _: None,
+        call_s: float = CALL_S,
     ) -> None:
         self.name = f"pynq://{host}:{port}"
         self._line = Line(host, port, call_s)
@@ -99,7 +111,10 @@ class RemoteTarget(PynqTarget):
             self._simulated = self._ask_for_time()
             self.time_base: TimeBase = "simulated fabric" if self._simulated else "fabric"
             self.poll_ns = 0 if self._simulated else 1_000_000
-            self._lease = BoardLease(self._read_file, self._write_file, self.name, purpose)
+            self._note = BoardLease(
+                self._read_file, self._write_file, self.name, purpose, wait_s, progress,
+                self._line.give_up,
+            )  # fmt: skip
         except BaseException:
             self._line.close()
             raise
@@ -117,7 +132,6 @@ class RemoteTarget(PynqTarget):
 
     def elapse(self, ns: int) -> None:
         """Let board time pass."""
-        self._lease.beat()
         if not self._simulated:
             time.sleep(ns / 1e9)
             return
@@ -174,9 +188,9 @@ class RemoteTarget(PynqTarget):
         digest = hashlib.sha256(content).hexdigest()
         name = f"{image.bit.stem}-{digest[:_HASH_DIGITS]}.bin"
         path = FIRMWARE + name
-        if not (self._exists(path) and self._read_file(path) == content):
+        if self._image(path) != content:
             self._write_file(path, content)
-            found = self._read_file(path)
+            found = self._image(path)
             if found != content:
                 raise BoardError(
                     "the uploaded image is not what was sent",
@@ -191,9 +205,17 @@ class RemoteTarget(PynqTarget):
     def _state(self) -> str:
         return self._read_file(f"{MANAGER}state").decode("utf-8", "replace").strip()
 
-    def _exists(self, path: str) -> bool:
-        with self._line.speaking(f"a look for {path}"):
-            return bool(self._device.exists_file(path).exists)
+    def _image(self, path: str) -> bytes:
+        """Return what lies on the board under a name; nothing if there is no such file."""
+        import grpc  # noqa: PLC0415
+
+        with self._line.speaking(f"reading {path}"):
+            try:
+                return bytes(self._device.read_file(path))
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+                return b""
 
     def _read_file(self, path: str) -> bytes:
         with self._line.speaking(f"reading {path}"):
@@ -239,7 +261,7 @@ class RemoteTarget(PynqTarget):
     def close(self) -> None:
         """Free memory, give the board back, hang up."""
         super().close()
-        self._lease.release()
+        self._note.release()
         self._line.close()
 
 
