@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register markers and fixtures, and see that one worker alone has the board."""
+    """Register markers and fixtures, and look at what was asked for."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(short_names)
@@ -65,7 +65,7 @@ def _set_variable(config: pytest.Config, name: str, value: str) -> None:
 
 
 def _check_target(config: pytest.Config) -> None:
-    """Refuse an unknown target at once; let tests of a board that is one of a kind stay together.
+    """Refuse an unknown target at once, not in the first test.
 
     Raises:
         pytest.UsageError: The target or boards.toml is wrong.
@@ -74,25 +74,22 @@ def _check_target(config: pytest.Config) -> None:
     from harness.pytest_plugin.words import for_pytest  # noqa: PLC0415
 
     try:
-        exclusive = boards_of(config).resource
+        boards_of(config).kind()
     except InputError as error:
         raise pytest.UsageError(str(for_pytest(error))) from None
-    # `-n 2` alone: the other modes were chosen by somebody; there the lease decides.
-    if exclusive and config.getoption("dist", "no") == "load":
-        config.option.dist = "loadgroup"
 
 
 def boards_of(config: pytest.Config) -> Boards:
     """Return this process's boards, none of them opened yet."""
     from harness.pytest_plugin.boards import Boards  # noqa: PLC0415
 
-    def temporary() -> Path:
-        # What the fixture tmp_path_factory gives; benchmark files have no fixtures to ask.
-        factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]  # noqa: SLF001
-        return factory.mktemp("harness")
-
     if _BOARDS not in config.stash:
-        config.stash[_BOARDS] = Boards(settings.read(config), temporary)
+        # What the fixture tmp_path_factory gives; benchmark files have no fixtures to ask.
+        config.stash[_BOARDS] = Boards(
+            settings.read(config),
+            lambda: config._tmp_path_factory,  # type: ignore[attr-defined]  # noqa: SLF001
+            is_worker=hasattr(config, "workerinput"),
+        )
     return config.stash[_BOARDS]
 
 
@@ -112,30 +109,34 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return files.collect(file_path, parent)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the names
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep all tests of a board that is one of a kind on one worker."""
-    if settings.target(config) == settings.VIRTUAL or not config.pluginmanager.hasplugin("xdist"):
-        return
-    if resource := boards_of(config).resource:
-        for item in filter(_uses_board, items):
-            item.add_marker(pytest.mark.xdist_group(f"harness-{resource}"))
-
-
 def _uses_board(item: pytest.Item) -> bool:
     names = getattr(item, "fixturenames", ())
     return "harness_board" in names or item.get_closest_marker("harness_benchmark") is not None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let other workers have the board when a test is over."""
+    try:
+        return (yield)
+    finally:
+        if _uses_board(item):
+            boards_of(item.config).end()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here, and what would only tell once more that the board is broken."""
+    __tracebackhide__ = True
     if any(item.iter_markers("requires_board")) or any(item.iter_markers("requires_capability")):
         from harness.pytest_plugin import needs  # noqa: PLC0415
 
         needs.check(item, boards_of(item.config))
-    if _uses_board(item) and (reason := boards_of(item.config).broken):
-        pytest.skip(reason)
+    if _uses_board(item):
+        boards = boards_of(item.config)
+        if boards.broken:
+            pytest.skip(boards.broken)
+        boards.begin()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -199,7 +200,7 @@ def harness_benchmark(request: pytest.FixtureRequest, harness_board: OpenBoard) 
 
 __all__ = [
     "boards_of", "harness_benchmark", "harness_board", "harness_overlay", "pytest_addoption",
-    "pytest_collect_file", "pytest_collection_modifyitems", "pytest_configure",
-    "pytest_report_header", "pytest_runtest_makereport", "pytest_runtest_setup",
-    "pytest_sessionfinish", "pytest_terminal_summary",
+    "pytest_collect_file", "pytest_configure", "pytest_report_header", "pytest_runtest_makereport",
+    "pytest_runtest_protocol", "pytest_runtest_setup", "pytest_sessionfinish",
+    "pytest_terminal_summary",
 ]  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from harness.errors import BoardError, DeadlineError, HarnessError, InputError
 from harness.inventory import find_board
 from harness.pytest_plugin.needs import capabilities_of
+from harness.pytest_plugin.turns import Turn
 from harness.pytest_plugin.words import for_pytest
 from harness.targets import open_target, resolve
 
@@ -30,6 +31,7 @@ __all__ = ["Boards", "OpenBoard"]
 DEFAULT_KIND: Final = "zcu104"
 """As benchmarks have it that name none."""
 HEALTH_EVENTS: Final = 2000
+_T = TypeVar("_T")
 _LOG: Final = logging.getLogger("harness.pytest")
 
 
@@ -55,6 +57,7 @@ class OpenBoard:
     def __init__(self, kind: Board, target: Target) -> None:
         self.kind = kind
         self.target = target
+        self.is_open = True
 
     @property
     def time_base(self) -> TimeBase:
@@ -118,6 +121,7 @@ class OpenBoard:
 
     def close(self) -> None:
         """Give the board back, even one that no longer answers."""
+        self.is_open = False
         with suppress(HarnessError):
             self.target.__exit__(None, None, None)
 
@@ -127,12 +131,21 @@ class Boards:
 
     Args:
         settings: What the user asked for.
-        temporary: Makes a folder for results that nobody wants to keep.
+        temporary: Where pytest has its temporary folders; there is none before the first test.
+        is_worker: Whether there are other processes of the same run.
     """
 
-    def __init__(self, settings: Settings, temporary: Callable[[], Path]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        temporary: Callable[[], pytest.TempPathFactory],
+        *,
+        is_worker: bool = False,
+    ) -> None:
         self.settings = settings
         self._temporary = temporary
+        self._is_worker = is_worker
+        self._turn: Turn | None = None
         self.broken = ""
         """Why no more tests are let near the board; empty while all is well."""
         self._open: dict[str, OpenBoard] = {}
@@ -148,17 +161,12 @@ class Boards:
     @cached_property
     def out(self) -> Path:
         """Folder that receives result folders."""
-        return self.settings.out or self._temporary()
+        return self.settings.out or self._temporary().mktemp("harness")
 
     @property
     def is_virtual(self) -> bool:
         """Whether boards are simulated in this process."""
         return self._resolved[0].kind == "virtual"
-
-    @property
-    def resource(self) -> str:
-        """What only one process at a time may use; empty if there is no such thing."""
-        return self._resolved[0].resource
 
     def kind(self, wished: str | None = None) -> Board:
         """Return the kind of board that tests meet.
@@ -185,13 +193,41 @@ class Boards:
         __tracebackhide__ = True
         kind = self.kind(wished)
         if kind.name not in self._open:
-            try:
-                self._open[kind.name] = self._opened(kind)
-            except HarnessError as error:
-                told = for_pytest(error)
-                self.broken = f"the board cannot be used: {told}"
-                raise told from None
+            self._open[kind.name] = self._or_broken(lambda: self._opened(kind))
         return self._open[kind.name]
+
+    def begin(self) -> None:
+        """Before a test that uses a board: have it to ourselves, as this process's last test had.
+
+        Raises:
+            HarnessError: It cannot be opened again; then it is latched as broken.
+        """
+        __tracebackhide__ = True
+        if self._is_worker and self._resolved[0].resource:
+            # The workers of a run share the folder above their own.
+            place = self._temporary().getbasetemp().parent / "harness-board"
+            self._turn = self._or_broken(lambda: Turn(place))
+        for board in self._open.values():
+            if not board.is_open:
+                target = self._or_broken(partial(self._connect, board.kind))
+                board.target, board.is_open = target, True
+
+    def end(self) -> None:
+        """After it: let other workers have it."""
+        if self._turn is not None:
+            for board in self._open.values():
+                board.close()
+            self._turn.end()
+            self._turn = None
+
+    def _or_broken(self, act: Callable[[], _T]) -> _T:
+        __tracebackhide__ = True
+        try:
+            return act()
+        except HarnessError as error:
+            told = for_pytest(error)
+            self.broken = f"the board cannot be used: {told}"
+            raise told from None
 
     def suspect(self, error: BaseException, test: str) -> None:
         """After a failure that may be the board's: latch it, unless it opens and passes anew."""
@@ -201,7 +237,7 @@ class Boards:
             board.close()
             try:
                 # Who holds the object keeps it; only how the board is reached is new.
-                board.target = self._opened(board.kind).target
+                board.target, board.is_open = self._opened(board.kind).target, True
             except HarnessError:
                 self.broken = f"the board broke in {test}: {error}"
                 return
@@ -212,6 +248,16 @@ class Boards:
             self._open.popitem()[1].close()
 
     def _opened(self, kind: Board) -> OpenBoard:
+        board = OpenBoard(kind, self._connect(kind))
+        try:
+            if self.settings.health and not self.is_virtual and kind.uart is None:
+                self._check_health(board, self.settings.health)
+        except BaseException:
+            board.close()
+            raise
+        return board
+
+    def _connect(self, kind: Board) -> Target:
         settings = self.settings
         _LOG.info("opening %s", settings.target)
         with warnings.catch_warnings():
@@ -220,18 +266,10 @@ class Boards:
             from harness import run  # noqa: PLC0415, F401
             from harness.targets import pynq  # noqa: PLC0415, F401
 
-            target = open_target(
+            return open_target(
                 settings.target, kind, LoggedProgress().stage,
                 wait_s=settings.wait_s, purpose="pytest",
             )  # fmt: skip
-        board = OpenBoard(kind, target)
-        try:
-            if settings.health and not self.is_virtual and kind.uart is None:
-                self._check_health(board, settings.health)
-        except BaseException:
-            board.close()
-            raise
-        return board
 
     def _check_health(self, board: OpenBoard, benchmark: str) -> None:
         """Play some events through a benchmark.
