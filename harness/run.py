@@ -8,6 +8,7 @@ Everything that can be refused is refused before a board is touched.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from harness.fabric.watch import Watcher
     from harness.inventory import Board
     from harness.session import Session
+    from harness.targets import Target
 
 EXIT_STATUS = {"pass": 0, "fail": 1, "invalid": 3, "interrupted": 3}
 NO_DEADLINE = COUNTER_MODULUS - 1
@@ -101,13 +103,19 @@ class Payload:
     golden: NDArray[np.uint8]
 
 
-def run(request: Request, progress: Progress, watcher: Watcher | None = None) -> Outcome:
+def run(
+    request: Request,
+    progress: Progress,
+    watcher: Watcher | None = None,
+    opened: Target | None = None,
+) -> Outcome:
     """Run a benchmark and store its result, whatever the verdict.
 
     Args:
         request: What to run.
         progress: Told how far it has come.
         watcher: Shown counters and histogram while the run lasts; the result does not depend on it.
+        opened: The request's target, if it is open already; it stays open.
 
     Raises:
         InputError: Something the user gave is wrong.
@@ -129,8 +137,12 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
     progress.stage(f"opening {request.target}")
-    with open_target(
-        request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+    with (
+        nullcontext(opened)
+        if opened is not None
+        else open_target(
+            request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+        )
     ) as target:
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")

@@ -78,6 +78,7 @@ class PynqTarget(Target):
             )
         self._windows.set_design({})
         self._configure(image)
+        self._give_back()  # the design that used it is gone
         state = self._state()
         if state != OPERATING:
             raise BoardError(
@@ -181,6 +182,9 @@ class PynqTarget(Target):
 
     def close(self) -> None:
         """Give back memory that is still held."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         while self._memory:
             with suppress(HarnessError):  # the board may be gone, and with it the memory
                 self._memory.pop().close()

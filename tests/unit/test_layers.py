@@ -17,7 +17,7 @@ LAYERS = [
     {"cli"},
     {"commands"},
     {"board"},
-    {"hostrun", "sweep", "tinyrun"},
+    {"hostrun", "pytest_plugin", "sweep", "tinyrun"},
     {"run", "catalogue", "firmware"},
     {"report"},
     {"measure"},
