@@ -12,6 +12,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "run",
     "list",
     "host",
+    "validate",
     "history",
     "show",
     "compare",
@@ -19,6 +20,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "report",
     "sweep",
     "board",
+    "bitstreams",
     "build",
     "generate",
 )

@@ -81,6 +81,7 @@ class RemoteTarget(PynqTarget):
         board: Which kind of board it must be.
         purpose: What for, for others who want the board.
         call_s: Deadline of a short call.
+        leased: Leave a note on the board that it is in use; not where it is only looked at.
 
     Raises:
         BoardError: Nobody answers, it is another kind of board, or somebody else has it.
@@ -89,7 +90,14 @@ class RemoteTarget(PynqTarget):
     prefers_dma = True
 
     def __init__(
-        self, host: str, port: int, board: Board, purpose: str = "", call_s: float = CALL_S
+        self,
+        host: str,
+        port: int,
+        board: Board,
+        purpose: str = "",
+        call_s: float = CALL_S,
+        *,
+        leased: bool = True,
     ) -> None:
         self.name = f"pynq://{host}:{port}"
         self._line = Line(host, port, call_s)
@@ -99,7 +107,12 @@ class RemoteTarget(PynqTarget):
             self._simulated = self._ask_for_time()
             self.time_base: TimeBase = "simulated fabric" if self._simulated else "fabric"
             self.poll_ns = 0 if self._simulated else 1_000_000
-            self._lease = BoardLease(self._read_file, self._write_file, self.name, purpose)
+            self.survives_bus_errors = self._simulated
+            self._note = (
+                BoardLease(self._read_file, self._write_file, self.name, purpose)
+                if leased
+                else None
+            )
         except BaseException:
             self._line.close()
             raise
@@ -117,7 +130,8 @@ class RemoteTarget(PynqTarget):
 
     def elapse(self, ns: int) -> None:
         """Let board time pass."""
-        self._lease.beat()
+        if self._note is not None:
+            self._note.beat()
         if not self._simulated:
             time.sleep(ns / 1e9)
             return
@@ -223,7 +237,18 @@ class RemoteTarget(PynqTarget):
     def _allocate(self, size_bytes: int) -> DeviceMemory:
         return _RemoteMemory(self._line, self._device, size_bytes)
 
+    def clock_hz(self) -> float | None:
+        """Return PL clock 0 as the processing system's registers have it."""
+        with self._line.speaking("reading the clock's registers"):
+            return super().clock_hz()
+
     # ------------------------------------------------------------------ facts
+
+    def read_text(self, path: str) -> str | None:
+        """Return a file of the board."""
+        if not self._exists(path):
+            return None
+        return self._read_file(path).decode("utf-8", "replace").strip("\0\n ")
 
     def facts(self) -> dict[str, str]:
         """Return what identifies the board, and how many calls it took so far, by kind."""
@@ -239,7 +264,8 @@ class RemoteTarget(PynqTarget):
     def close(self) -> None:
         """Free memory, give the board back, hang up."""
         super().close()
-        self._lease.release()
+        if self._note is not None:
+            self._note.release()
         self._line.close()
 
 

@@ -11,7 +11,7 @@ from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
 from harness.errors import ImageError, OverlayError
 from harness.overlay import find_overlay, list_overlays
-from harness.targets.local import configure_with_pynq
+from harness.targets.local import STATE, configure_with_pynq
 from harness.targets.pynq import PynqTarget, needs_processor
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class VirtualTarget(PynqTarget):
     name = "virtual"
     time_base: TimeBase = "simulated fabric"
     poll_ns = 0
+    survives_bus_errors = True
 
     def __init__(
         self,
@@ -113,3 +114,7 @@ class VirtualTarget(PynqTarget):
 
     def _state(self) -> str:
         return self._virtual.state
+
+    def read_text(self, path: str) -> str | None:
+        """Return fpga_manager's state; no other file is emulated in process."""
+        return self._state() if path == str(STATE) else None
