@@ -80,6 +80,8 @@ class Context:
     bench: StreamBench | None = None
     identity: Identity | None = None
     clock: Clock | None = None
+    silent: bool = False
+    """Whether nothing at all has come out of the accelerator: then no more is waited for it."""
 
     @property
     def full(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
+    from harness.session import Clock
     from harness.validate.context import Context
     from harness.validate.play import Rows
     from harness.validate.step import Evidence
@@ -119,6 +120,8 @@ def _held(
     context: Context, arrival: dict[str, Any], soak_ns: int, *, late: bool = True
 ) -> Iterator[Evidence]:
     """Play for a while and judge it as any run is judged."""
+    if context.clock is None or not context.clock.measured_hz:
+        raise Skip("the clock could not be measured, so no rate can be stated")
     wanted_hz = _rate_hz(context) * (1 if late else _SHARE)
     events = int(min(max(1, wanted_hz * soak_ns / 10**9), _MOST_EVENTS))
     deadline = context.deadline
@@ -134,7 +137,7 @@ def _held(
         context, rows, schedule, trace=benchmark.run.trace,
         deadline_cycles=NO_DEADLINE if cycles is None else cycles,
     )  # fmt: skip
-    yield from _judged(context, benchmark, schedule, rows, samples, cycles)
+    yield from _judged(context, context.clock, benchmark, schedule, rows, samples, cycles)
     counters = samples.counters
     for name, value in (
         ("events", counters.completed),
@@ -159,6 +162,7 @@ def _held(
 
 def _judged(
     context: Context,
+    clock: Clock,
     benchmark: Benchmark,
     schedule: Schedule,
     rows: Rows,
@@ -169,11 +173,10 @@ def _judged(
     yield equal("events dropped", 0, counters.dropped, "the rate is more than the firmware takes")
     if deadline_cycles is not None:
         yield equal("deadline misses", 0, counters.deadline_misses, _SLOW)
-    assert context.clock is not None  # noqa: S101 (the step needs the clock's)
     evidence = RunEvidence(
         benchmark=benchmark,
         samples=samples,
-        clock=context.clock,
+        clock=clock,
         schedule_cycles=schedule.expected_cycles(),
         deadline_cycles=deadline_cycles,
         queue_limit=depth,
