@@ -13,6 +13,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "list",
     "host",
     "validate",
+    "doctor",
     "history",
     "show",
     "compare",

@@ -26,21 +26,54 @@ def add_parser(commands: Commands) -> None:
     )
     parser.set_defaults(command=main)
     parser.add_argument("overlay", help="name of the overlay that should be on the board")
-    parser.add_argument("--target", default="virtual", help="how to reach the board (default: virtual)")  # fmt: skip
-    parser.add_argument("--board", help="which board (default: boards.toml's, or the overlay's first)")  # fmt: skip
-    parser.add_argument("--level", choices=("quick", "full"), default="quick", help="how thorough to be (default: quick)")  # fmt: skip
     parser.add_argument(
-        "--no-load", action="store_true",
+        "--target", default="virtual", help="how to reach the board (default: virtual)"
+    )
+    parser.add_argument(
+        "--board", help="which board (default: boards.toml's, or the overlay's first)"
+    )
+    parser.add_argument(
+        "--level",
+        choices=("quick", "full"),
+        default="quick",
+        help="how thorough to be (default: quick)",
+    )
+    parser.add_argument(
+        "--no-load",
+        action="store_true",
         help="only look at what is running: no load, no reset, not one write",
-    )  # fmt: skip
-    parser.add_argument("--rate", help="rate to hold, such as '40 MHz' (default: clock over interval of the manifest)")  # fmt: skip
-    parser.add_argument("--deadline", help="largest total in time, such as '200 ns' (default: latency of the manifest)")  # fmt: skip
-    parser.add_argument("--soak", help="board time for which the rate is held, such as '10 s' (default: by level and target)")  # fmt: skip
-    parser.add_argument("--seed", type=int, help="of the random inputs, to repeat a validation (default: a new one)")  # fmt: skip
-    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for somebody else who has the board")  # fmt: skip
-    parser.add_argument("--against", type=Path, metavar="FILE", help="also say what changed since this certificate")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the certificate here, as JSON")  # fmt: skip
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the steps as JUnit XML")  # fmt: skip
+    )
+    parser.add_argument(
+        "--rate",
+        help="rate to hold, such as '40 MHz' (default: clock over interval of the manifest)",
+    )
+    parser.add_argument(
+        "--deadline",
+        help="largest total in time, such as '200 ns' (default: latency of the manifest)",
+    )
+    parser.add_argument(
+        "--soak",
+        help="board time for which the rate is held, such as '10 s' (default: by level and target)",
+    )
+    parser.add_argument(
+        "--seed", type=int, help="of the random inputs, to repeat a validation (default: a new one)"
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for somebody else who has the board",
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="also say what changed since this certificate"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write the certificate here, as JSON"
+    )
+    parser.add_argument(
+        "--junit", type=Path, metavar="FILE", help="also write the steps as JUnit XML"
+    )
     parser.add_argument("--json", action="store_true", help="print the certificate")
 
 

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from harness.targets.design import DmaCore, Hwh
 
 __all__ = [
-    "configuration_checks", "design_checks", "header_checks", "is_emulation", "pair_checks",
-    "origin_checks", "tool_of",
-]  # fmt: skip
+    "configuration_checks",
+    "design_checks",
+    "header_checks",
+    "is_emulation",
+    "origin_checks",
+    "pair_checks",
+    "tool_of",
+]
 
 _REVISION: Final = 0x0FFF_FFFF  # the upper four bits of an IDCODE count revisions of the silicon
 _REBUILD: Final = "build or copy the image again"
@@ -96,8 +101,10 @@ def origin_checks(content: BitFile, overlay: Overlay, board: Board) -> Iterator[
     facts = emulation_facts(content)
     if facts is not None:
         for key, expected in (
-            ("overlay", overlay.name), ("board", board.name), ("digest", overlay.digest),
-        ):  # fmt: skip
+            ("overlay", overlay.name),
+            ("board", board.name),
+            ("digest", overlay.digest),
+        ):
             again = f"run: harness generate {overlay.name}"
             yield equal(f"{key} in the emulation image", expected, facts.get(key, "none"), again)
         return

@@ -100,9 +100,7 @@ def _look(overlay: Overlay, board: Board) -> Finding:
         kind = "emulation" if image.is_emulation(parse_bit(content)) else "real"
     except InputError as error:
         return Finding(overlay.name, board.name, problems=(str(error),))
-    return Finding(
-        overlay.name, board.name, kind, found.provenance, found.bit_sha256, problems
-    )  # fmt: skip
+    return Finding(overlay.name, board.name, kind, found.provenance, found.bit_sha256, problems)
 
 
 def _strays(overlay: Overlay) -> Iterator[Finding]:
@@ -174,7 +172,9 @@ def add(overlay: Overlay, board: Board, source: Source) -> Path:
     """
     if board.name not in overlay.boards:
         known = ", ".join(overlay.boards)
-        raise OverlayError(f"{overlay.name} is not made for {board.name!r}", where="boards", hint=f"known: {known}")  # fmt: skip
+        raise OverlayError(
+            f"{overlay.name} is not made for {board.name!r}", where="boards", hint=f"known: {known}"
+        )
     problems = [_told(check) for check in check_files(overlay, board, source.bit, source.hwh)]
     if problems:
         raise ImageError(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def show_images(rows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
     """Print images, and below them what is wrong with any."""
     out = console or Console(highlight=False, soft_wrap=True)
-    table = Table("overlay", "board", "kind", "SHA-256", "provenance", "", box=SIMPLE)
+    table = Table("overlay", "board", "kind", "SHA-256", "", "provenance", box=SIMPLE)
+    table.columns[-1].no_wrap, table.columns[-1].overflow = True, "ellipsis"
     for row in rows:
         mark = Text("wrong", "bold red") if row["problems"] else Text("ok", "green")
         told = (

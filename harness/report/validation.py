@@ -34,7 +34,7 @@ _SHOWN: Final = 4
 
 
 def show(found: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print a certificate: the verdict, then a line for each step, evidence where it does not hold."""
+    """Print a certificate: the verdict, then a line for each step, with evidence where it fails."""
     out = console or Console(highlight=False, soft_wrap=True)
     overlay, outcome = found["overlay"], str(found["outcome"])
     head = Text(f" {outcome.upper()} ", _HEADS.get(outcome, "bold"))

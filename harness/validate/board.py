@@ -114,9 +114,14 @@ def clock(context: Context) -> Iterator[Evidence]:
     known = give_hz <= CLOCK_TOLERANCE * measured_hz or not context.load
     hint = "the link answers too irregularly: use a quieter one"
     yield Check(
-        "uncertainty, Hz", f"at most {CLOCK_TOLERANCE * nominal_hz:.6g}", f"{give_hz:.3g}",
-        known, hint, "invalid", same=False,
-    )  # fmt: skip
+        "uncertainty, Hz",
+        f"at most {CLOCK_TOLERANCE * nominal_hz:.6g}",
+        f"{give_hz:.3g}",
+        known,
+        hint,
+        "invalid",
+        same=False,
+    )
     hint = "check the board's clock source and who else sets it; it may be throttled"
     yield _near("clock measured, Hz", nominal_hz, measured_hz, give_hz, hint)
     off = measured_hz / nominal_hz - 1
@@ -166,20 +171,37 @@ def counters(context: Context) -> Iterator[Evidence]:
     bench = context.measuring
     status = bench.status()
     faults = [fault.name for fault in Fault if status & fault]
-    yield equal("faults", "none", ", ".join(str(name).lower() for name in faults) or "none",
-                "the run that is going on is not to be believed")  # fmt: skip
+    yield equal(
+        "faults",
+        "none",
+        ", ".join(str(name).lower() for name in faults) or "none",
+        "the run that is going on is not to be believed",
+    )
     values = bench.snapshot_values()
     told = (
         f"{values['SCHEDULED']} scheduled, {values['DROPPED']} dropped, "
         f"{values['ACCEPTED']} accepted, {values['COMPLETED']} completed"
     )
     sound = values["COMPLETED"] <= values["ACCEPTED"] <= values["SCHEDULED"] - values["DROPPED"]
-    yield Check("events are conserved", "completed <= accepted <= scheduled - dropped", told, sound,
-                "the monitor contradicts itself", "invalid", same=False)  # fmt: skip
+    yield Check(
+        "events are conserved",
+        "completed <= accepted <= scheduled - dropped",
+        told,
+        sound,
+        "the monitor contradicts itself",
+        "invalid",
+        same=False,
+    )
     for name in ("SCHEDULED", "COMPLETED", "DROPPED", "DEADLINE_MISSES", "MISMATCHES"):
         yield Number(name.lower(), values[name])
-    yield Check("outputs unlike the golden ones", "0", str(values["MISMATCHES"]),
-                values["MISMATCHES"] == 0, "see the run that is going on", same=False)  # fmt: skip
+    yield Check(
+        "outputs unlike the golden ones",
+        "0",
+        str(values["MISMATCHES"]),
+        values["MISMATCHES"] == 0,
+        "see the run that is going on",
+        same=False,
+    )
     now = "running" if status & Status.RUNNING else "idle"
     yield f"{now}; by the last snapshot {told}"
 
@@ -193,6 +215,12 @@ def temperature(context: Context) -> Iterator[Evidence]:
     hottest = _HOTTEST.get(grade, _HOTTEST["c"])
     for name, value in found.items():
         yield Number(f"{name.replace(' ', '_')}_celsius", round(value, 1))
-        yield Check(f"{name}, Celsius", f"at most {hottest:g}", f"{value:.1f}",
-                    value <= hottest, "cool the board down", same=False)  # fmt: skip
+        yield Check(
+            f"{name}, Celsius",
+            f"at most {hottest:g}",
+            f"{value:.1f}",
+            value <= hottest,
+            "cool the board down",
+            same=False,
+        )
     yield ", ".join(f"{value:.1f} C" for value in found.values())

@@ -140,9 +140,11 @@ def read(path: Path) -> dict[str, Any]:
     schema = found.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise StorageError(
-            f"is a certificate of schema {schema}", where=where, why=f"this harness reads {SCHEMA}",
+            f"is a certificate of schema {schema}",
+            where=where,
+            why=f"this harness reads {SCHEMA}",
             hint="update the harness",
-        )  # fmt: skip
+        )
     return found
 
 

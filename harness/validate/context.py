@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.targets import AddressRange, Target, TimeBase
     from harness.targets.design import Hwh
 
-__all__ = ["Context", "Level", "SOAK_NS"]
+__all__ = ["SOAK_NS", "Context", "Level"]
 
 Level = Literal["quick", "full"]
 SOAK_NS: Final[Mapping[tuple[TimeBase, Level], int]] = {
@@ -35,7 +35,7 @@ SOAK_NS: Final[Mapping[tuple[TimeBase, Level], int]] = {
     ("simulated fabric", "quick"): 1_000_000,
     ("simulated fabric", "full"): 50_000_000,
 }
-"""Board time for which the rate must be held. A simulated nanosecond takes a thousand times as long."""
+"""Board time for which the rate must be held; simulated time passes a thousand times slower."""
 
 
 @dataclass

@@ -97,9 +97,12 @@ def validate(request: Request, progress: Progress) -> dict[str, Any]:
         found = {} if context.target is None else dict(context.target.facts())
     outcome: Outcome = next(each for each in GRAVEST if any(r.outcome == each for r in results))
     return certificate.document(
-        context, results, outcome, seed,
+        context,
+        results,
+        outcome,
+        seed,
         {**facts.collect(began, project_root()), "monotonic_started_ns": started, "target": found},
-    )  # fmt: skip
+    )
 
 
 def _why_not(step: Step, context: Context, before: dict[str, Result]) -> str:

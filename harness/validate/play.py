@@ -1,4 +1,4 @@
-"""Playing events for a step: rows in, samples out, registers of the accelerator as after a reset."""
+"""Playing events for a step: rows in, samples out; the accelerator is set as after a reset."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""Steps on registers: what they hold after a load, that they keep what is written, that reading
-them changes nothing, and that what is not there says so."""
+"""Steps on registers.
+
+What they hold after a load, that they keep what is written, that reading them changes nothing, and
+that what is not there says so.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,21 @@ if TYPE_CHECKING:
 _ALL: Final = 0xFFFF_FFFF
 _FEW: Final = (0, _ALL, 0xA5A5_A5A5, 0x5A5A_5A5A, 0x0000_FFFF, 0xFFFF_0000)
 _WALKING: Final = tuple(1 << bit for bit in range(32)) + tuple(_ALL ^ 1 << bit for bit in range(32))
-_MASKS: Final = {"CONFIG": int(Config.PATH_DMA | Config.BERNOULLI | Config.GAP_TABLE | Config.CHECK_OUTPUT)}  # fmt: skip
+_MASKS: Final = {
+    "CONFIG": int(Config.PATH_DMA | Config.BERNOULLI | Config.GAP_TABLE | Config.CHECK_OUTPUT)
+}
 _HOLES: Final = (0x0_01D0, 0x3_0000, 0x7_0000)
 """Offsets between the registers and windows, where nothing is."""
-_WINDOWS: Final = ("WAIT_BINS", "SERVICE_BINS", "TOTAL_BINS", "SPY", "TRACE", "GOLDEN", "EVENT", "GAP_TABLE")  # fmt: skip
+_WINDOWS: Final = (
+    "WAIT_BINS",
+    "SERVICE_BINS",
+    "TOTAL_BINS",
+    "SPY",
+    "TRACE",
+    "GOLDEN",
+    "EVENT",
+    "GAP_TABLE",
+)
 _WINDOW_WORDS: Final = 16
 _PROBE_EVENTS: Final = 64
 _BUS: Final = "the register port of the fabric, or the way to it, is broken: build or load again"
@@ -95,11 +109,13 @@ def keeps_what_is_written(context: Context) -> Iterator[Evidence]:
             mask = _MASKS.get(name, _ALL)
             if name.startswith("accelerator."):
                 # How many bits such a register has is its own business; those it has it must keep.
-                mask = int(np.bitwise_or.reduce([value for value in read.values()])) | reset
+                mask = int(np.bitwise_or.reduce(list(read.values()))) | reset
             lost = [p for p, value in read.items() if value != p & mask]
             first = f"{lost[0]:#010x} came back as {read[lost[0]]:#010x}" if lost else ""
             told = first or f"{len(read)} patterns kept"
-            yield Check(name, "what is written is read", told, not lost and mask != 0, _BUS, same=not first)  # fmt: skip
+            yield Check(
+                name, "what is written is read", told, not lost and mask != 0, _BUS, same=not first
+            )
         yield _aliases(words, known)
     finally:
         for name, (offset, _) in known.items():
@@ -137,7 +153,9 @@ def memories(context: Context) -> Iterator[Evidence]:
         ("EVENT", sizes.event_rows * overlay.input.beat_bytes // 4, _ALL),
     ):
         bits = range(size.bit_length())
-        places = sorted({0, size - 1, *(at for b in bits for at in (1 << b, (1 << b) - 1) if at < size)})  # fmt: skip
+        places = sorted(
+            {0, size - 1, *(at for b in bits for at in (1 << b, (1 << b) - 1) if at < size)}
+        )
         values = generator.integers(0, mask + 1, len(places), np.uint64).tolist()
         base = WINDOW[window].offset
         for place, value in zip(places, values, strict=True):
@@ -166,14 +184,16 @@ def no_side_effects(context: Context) -> Iterator[Evidence]:
     )
     told = "; ".join(f"{name}: {' '.join(f'{v[name]:#x}' for v in passes)}" for name in moved[:3])
     hint = "a register acts when it is read: no bus may do that, and remote servers read twice"
-    yield Check(f"{len(names)} registers, read four times", "the same", told or "the same",
-                not moved, hint)  # fmt: skip
+    yield Check(
+        f"{len(names)} registers, read four times", "the same", told or "the same", not moved, hint
+    )
     if context.load:
         bench.snapshot()
         again = _sweep(words, names, "up")
         moved = [n for n in names if n not in (*_CYCLE, "STATUS") and again[n] != passes[0][n]]
-        yield Check("counters after that", "as before", ", ".join(moved) or "as before",
-                    not moved, hint)  # fmt: skip
+        yield Check(
+            "counters after that", "as before", ", ".join(moved) or "as before", not moved, hint
+        )
         for window in _WINDOWS:
             first, second = (words.read(WINDOW[window].offset, _WINDOW_WORDS) for _ in range(2))
             same = bool((first == second).all())
@@ -212,6 +232,12 @@ def unmapped(context: Context) -> Iterator[Evidence]:
                 raise
             holds = "no answer" not in error.why
             told = "refused" if holds else error.why
-        yield Check(f"word at {offset:#08x}", f"refused (SLVERR, {UNMAPPED_WORD:#010x})", told,
-                    holds, _BUS, same=False)  # fmt: skip
+        yield Check(
+            f"word at {offset:#08x}",
+            f"refused (SLVERR, {UNMAPPED_WORD:#010x})",
+            told,
+            holds,
+            _BUS,
+            same=False,
+        )
     yield f"{len(_HOLES)} holes answer with an error"

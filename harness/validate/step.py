@@ -106,8 +106,8 @@ def take(step: Step, context: Context) -> Result:
     except Skip as skip:
         result.outcome, result.reason = "skipped", str(skip)
     except HarnessError as error:
-        broken = isinstance(error, InfrastructureError | RunInvalidError)
-        result.outcome, result.reason = ("error" if broken else "fail"), str(error)
+        failed = isinstance(error, InfrastructureError | RunInvalidError)
+        result.outcome, result.reason = ("error" if failed else "fail"), str(error)
     broken = [check for check in result.checks if not check.holds]
     if broken and result.outcome != "error":
         invalid = any(check.effect == "invalid" for check in broken)

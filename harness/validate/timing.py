@@ -1,4 +1,4 @@
-"""Steps on time: latency and initiation interval of the contract, and the rate that must be held."""
+"""Steps on time: latency and initiation interval of the contract, and the rate to be held."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def at_random(context: Context) -> Iterator[Evidence]:
     """Events at random instants, at four fifths of the rate: every count is as theory has it."""
     soak_ns = context.soak_ns or SOAK_NS[context.opened.time_base, context.level]
     wanted_hz = _SHARE * _rate_hz(context)
-    arrival = {
+    arrival: dict[str, Any] = {
         "process": "bernoulli",
         "rate": f"{float(wanted_hz):.3f} Hz",
         "seed": context.random.getrandbits(31) + 1,
@@ -123,7 +123,7 @@ def _held(
     if context.clock is None or not context.clock.measured_hz:
         raise Skip("the clock could not be measured, so no rate can be stated")
     wanted_hz = _rate_hz(context) * (1 if late else _SHARE)
-    events = int(min(max(1, wanted_hz * soak_ns / 10**9), _MOST_EVENTS))
+    events = min(max(1, int(wanted_hz * soak_ns / 10**9)), _MOST_EVENTS)
     deadline = context.deadline
     if deadline is None and context.timing is not None and late:
         deadline = parse_span(f"{context.timing.latency_cycles} cycles")
@@ -134,9 +134,12 @@ def _held(
     rows = _rows(context)
     context.progress.stage(f"holding {float(wanted_hz) / 1e6:.6g} MHz for {soak_ns / 1e6:g} ms")
     samples = play(
-        context, rows, schedule, trace=benchmark.run.trace,
+        context,
+        rows,
+        schedule,
+        trace=benchmark.run.trace,
         deadline_cycles=NO_DEADLINE if cycles is None else cycles,
-    )  # fmt: skip
+    )
     yield from _judged(context, context.clock, benchmark, schedule, rows, samples, cycles)
     counters = samples.counters
     for name, value in (
@@ -189,12 +192,25 @@ def _judged(
     for effect in ("invalid", "fail"):
         found = [f"{r.what}: {r.evidence}" for r in reasons if r.effect == effect]
         what = "counters, bins and stamps agree" if effect == "invalid" else "requirements hold"
-        yield Check(what, "yes", "; ".join(found) or "yes", not found, reasons[0].recommendation if found else "", effect)  # fmt: skip
+        yield Check(
+            what,
+            "yes",
+            "; ".join(found) or "yes",
+            not found,
+            reasons[0].recommendation if found else "",
+            effect,
+        )
     if theory.exact:
-        wrong = [f"{q.name} {q.measured}, predicted {q.predicted}" for q in theory.exact if q.agrees is False]  # fmt: skip
+        wrong = [
+            f"{q.name} {q.measured}, predicted {q.predicted}"
+            for q in theory.exact
+            if q.agrees is False
+        ]
         agreed = sum(q.agrees is True for q in theory.exact)
         yield Number("theory_agrees", agreed)
-        yield Check("counts are as theory has them", "all", "; ".join(wrong[:3]) or "all", not wrong, _SLOW)  # fmt: skip
+        yield Check(
+            "counts are as theory has them", "all", "; ".join(wrong[:3]) or "all", not wrong, _SLOW
+        )
 
 
 def _benchmark(context: Context, arrival: dict[str, Any], events: int) -> Benchmark:

@@ -27,21 +27,31 @@ READ_CLEARS, SCRATCH_STUCK, HOLES_ANSWER, COUNTER_WRAPS, ALIASED, MEMORY_DEAF, C
 BIT_STUCK, HALF_SPEED, FROM_STORE, SECOND_WRONG, LATE, DEAD = (1 << bit for bit in range(6))
 
 _REGISTERS = (
-    ("  logic        refused, unmovable, move;", "  logic        refused, unmovable, move;\n  logic [6:0]  fault_q;\n  initial fault_q = '0;"),
-    ("            default:               known = 1'b0;", "            22'h0F8:               rdata = UNMAPPED_WORD;\n            default:               known = fault_q[2];"),
+    ("  logic        refused, unmovable, move;",
+     "  logic        refused, unmovable, move;\n"
+     "  logic [6:0]  fault_q;\n"
+     "  initial fault_q = '0;"),
+    ("            default:               known = 1'b0;",
+     "            22'h0F8:               rdata = UNMAPPED_WORD;\n"
+     "            default:               known = fault_q[2];"),
     ("      if (control && req_wdata_i[3]) snap_q <= counters_i;",
      "      if (control && req_wdata_i[3]) begin\n"
      "        snap_q <= counters_i;\n"
      "        if (fault_q[3]) snap_q.completed <= counters_i.completed & 64'hFFF;\n"
      "        if (fault_q[6]) snap_q.cycle <= 64'd7;\n"
      "      end\n"
-     "      if (fault_q[0] && req_valid_i && !req_write_i && offset == REG_COMPLETED) snap_q.completed <= '0;\n"
+     "      if (fault_q[0] && req_valid_i && !req_write_i && offset == REG_COMPLETED)\n"
+     "        snap_q.completed <= '0;\n"
      "      if (write && offset == 22'h0F8) fault_q <= req_wdata_i[6:0];"),
-    ("REG_SCRATCH:           scratch_q <= req_wdata_i;", "REG_SCRATCH:           scratch_q <= req_wdata_i & ~(fault_q[1] ? 32'h80 : 32'h0);"),
+    ("scratch_q <= req_wdata_i;", "scratch_q <= req_wdata_i & ~(fault_q[1] ? 32'h80 : 32'h0);"),
     ("REG_GAPS:              config_q.gaps <= req_wdata_i;",
-     "REG_GAPS: begin\n            config_q.gaps <= req_wdata_i;\n            if (fault_q[4]) config_q.deadline <= req_wdata_i;\n          end"),
+     "REG_GAPS: begin\n"
+     "            config_q.gaps <= req_wdata_i;\n"
+     "            if (fault_q[4]) config_q.deadline <= req_wdata_i;\n"
+     "          end"),
     ("  assign win_write_o = req_write_i;",
-     "  assign win_write_o = req_write_i && !(fault_q[5] && window == WINDOW_GOLDEN && win_word_o[10]);"),
+     "  assign win_write_o = req_write_i\n"
+     "                       && !(fault_q[5] && window == WINDOW_GOLDEN && win_word_o[10]);"),
 )  # fmt: skip
 _ACCELERATOR = (
     ("  assign unused      = &{1'b0, cfg_we_i, cfg_addr_i, cfg_wdata_i};", """\
@@ -67,7 +77,8 @@ _ACCELERATOR = (
     busy_q <= rst_ni && in_valid_i && in_ready_o;
   end"""),
     ("  assign in_ready_o  = out_ready_i || !out_valid_o;",
-     "  assign in_ready_o  = (out_ready_i || !out_valid_o) && !(fault_q[1] && busy_q) && !fault_q[5];"),
+     "  assign in_ready_o  = (out_ready_i || !out_valid_o)\n"
+     "                       && !(fault_q[1] && busy_q) && !fault_q[5];"),
     ("""\
     if (in_valid_i && in_ready_o) begin
       out_data_o <= in_data_i;
@@ -93,7 +104,9 @@ _ACCELERATOR = (
 )  # fmt: skip
 LOOPBACK: Patches = {"bench_regs.sv": _REGISTERS, "loopback.sv": _ACCELERATOR}
 ONE_WEIGHT: Patches = {
-    "jet_tagger_weights_pkg.sv": [("L0_WEIGHTS [16][64] = '{\n    '{6'h39,", "L0_WEIGHTS [16][64] = '{\n    '{6'h38,")],
+    "jet_tagger_weights_pkg.sv": [
+        ("L0_WEIGHTS [16][64] = '{\n    '{6'h39,", "L0_WEIGHTS [16][64] = '{\n    '{6'h38,"),
+    ],
 }  # fmt: skip
 
 
@@ -125,9 +138,7 @@ def broken_fabric(overlay: Overlay, patches: Patches, folder: Path) -> Path:
 
 def opened(library: Path, overlay: Overlay, registers: int = 0, accelerator: int = 0) -> Fabric:
     """Return a running fabric with some of its faults switched on."""
-    fabric = Fabric(
-        library, in_bytes=overlay.input.beat_bytes, out_bytes=overlay.output.beat_bytes
-    )
+    fabric = Fabric(library, in_bytes=overlay.input.beat_bytes, out_bytes=overlay.output.beat_bytes)
     if registers:
         fabric.write(REGISTER_FAULTS, np.array([registers], np.uint32))
     if accelerator:

@@ -156,7 +156,13 @@ def test_the_temperature_of_the_die(
     raw: str,
     outcome: str,
 ) -> None:
-    files = {"name": "ams", **{f"in_temp0_ps_temp_{k}": v for k, v in (("raw", raw), ("offset", "-700"), ("scale", "60.0"))}}  # fmt: skip
+    files = {
+        "name": "ams",
+        **{
+            f"in_temp0_ps_temp_{k}": v
+            for k, v in (("raw", raw), ("offset", "-700"), ("scale", "60.0"))
+        },
+    }
     sensor = {IIO + name: f"{text}\n".encode() for name, text in files.items()}
     read, exists = served.files.read, served.files.exists
     monkeypatch.setattr(served.files, "exists", lambda path: path in sensor or exists(path))
@@ -215,7 +221,12 @@ def test_nobody_to_listen_to_is_a_reason_and_not_a_wait(monkeypatch: pytest.Monk
 
 
 def test_temperatures_of_a_zynq_7000() -> None:
-    files = {"name": "xadc", "in_temp0_raw": "2600", "in_temp0_offset": "-2219", "in_temp0_scale": "123.04"}  # fmt: skip
+    files = {
+        "name": "xadc",
+        "in_temp0_raw": "2600",
+        "in_temp0_offset": "-2219",
+        "in_temp0_scale": "123.04",
+    }
     found = temperatures(lambda path: files.get(path.removeprefix(IIO)))
     assert found == {"xadc in_temp0": pytest.approx(46.88, abs=0.01)}
     assert temperatures(lambda _: None) == {}
