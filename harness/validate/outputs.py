@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.manifest import Stream
     from harness.validate.context import Context
     from harness.validate.step import Evidence
 
@@ -24,7 +25,7 @@ GOLDEN_SEED: Final = 1
 _EVENTS: Final = {"quick": 1024, "full": 1 << 20}
 _ROUNDS: Final = {"quick": 2, "full": 8}
 _HINT: Final = "the deployed network is not the overlay's: compare model and weights, and rebuild"
-_SHOWN_BITS: Final = 12
+_SHOWN: Final = 8
 
 
 def golden(context: Context) -> Iterator[Evidence]:
@@ -124,12 +125,14 @@ def _where(context: Context, rows: Rows) -> str:
     bits = np.flatnonzero(differ.any(axis=0))
     if not bits.size:
         return f"; the first {kept} outputs are right"
-    return f"; in the first {kept} outputs {_told(bits, bits_found)}"
+    return f"; in the first {kept} outputs {_told(bits, bits_found, overlay.output)}"
 
 
-def _told(bits: NDArray[np.intp], found: NDArray[np.uint8]) -> str:
+def _told(bits: NDArray[np.intp], found: NDArray[np.uint8], output: Stream) -> str:
     stuck = [bit for bit in bits if found[:, bit].min() == found[:, bit].max()]
     if len(bits) <= 2 and len(stuck) == len(bits):
         return " and ".join(f"bit {bit} is always {found[0, bit]}" for bit in bits)
-    shown = ", ".join(map(str, bits[:_SHOWN_BITS]))
-    return f"bits {shown}{', ...' if bits.size > _SHOWN_BITS else ''} differ"
+    size, values = output.format.width, output.values
+    fields = [f"value {bit // size}" if bit // size < values else f"bit {bit}" for bit in bits]
+    shown = list(dict.fromkeys(fields))
+    return f"{', '.join(shown[:_SHOWN])}{', ...' if len(shown) > _SHOWN else ''} differ"
