@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,6 +15,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from harness.bitfile import build_bit
 from harness.cli import main
 from harness.emulation.board import VirtualBoard
 from harness.emulation.fabric import Fabric
@@ -22,6 +24,7 @@ from harness.registers import REGISTER
 from harness.targets import virtual
 from harness.validate.steps import STEPS
 from tests.emulation import broken_rtl as broken
+from tests.vivado import built, described, payload
 
 pytestmark = pytest.mark.xdist_group("validate")
 
@@ -517,3 +520,37 @@ def test_nothing_runs_in_process_that_could_be_looked_at(
     found = ran(capsys, "loopback", "--no-load")
     assert (found.status, found.broken) == (4, {"load": "error"})
     assert "harness board serve" in found.evidence("load")
+
+
+# ---------------------------------------------------------------------- images that Vivado built
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken_steps"),
+    [
+        ({}, {"load"}),  # whole and right, and no virtual board takes it
+        ({"payload": payload(0x0372_7093)}, {"file.packets"}),
+        ({"date": "2020/01/01"}, {"hwh.build"}),
+    ],
+    ids=["sound", "idcode", "hwh-of-another-build"],
+)
+def test_an_image_of_vivado(
+    capsys: pytest.CaptureFixture[str],
+    root: Path,
+    changes: dict[str, Any],
+    broken_steps: set[str],
+) -> None:
+    folder = root / "bitstreams" / "loopback"
+    bit, hwh = build_bit(built(**changes)), described()
+    (folder / "zcu104.bit").write_bytes(bit)
+    (folder / "zcu104.hwh").write_text(hwh)
+    record = (folder / "zcu104.toml").read_text()
+    for key, data in (("bit_sha256", bit), ("hwh_sha256", hwh.encode())):
+        record = re.sub(f'{key} = "\\w+"', f'{key} = "{hashlib.sha256(data).hexdigest()}"', record)
+    (folder / "zcu104.toml").write_text(record)
+    found = ran(capsys, "loopback")
+    assert set(found.broken) == broken_steps
+    assert found.steps["file.packets"]["outcome"] == ("fail" if "payload" in changes else "pass")
+    if not changes:
+        assert "is not an emulation image" in found.evidence("load")
+        assert found.steps["file.packets"]["summary"] == "IDCODE 0x04730093, with CRC"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,12 +15,8 @@ import pytest
 
 from harness.bitfile import BitFile, build_bit, parse_bit, to_bin
 from harness.cli import main
-from harness.generate.hwh import TIMESTAMP
-from harness.inventory import find_board
 from harness.overlay import find_overlay, project_root
-
-IDCODE, CRC, CMD, AXSS, FDRI = 12, 0, 4, 13, 2
-SYNC, NOP, DESYNC = 0xAA99_5566, 0x2000_0000, 13
+from tests.vivado import built, described, payload
 
 
 @pytest.fixture(autouse=True)
@@ -32,36 +27,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(project_root() / name, copied / name)
     monkeypatch.setenv("HARNESS_ROOT", str(copied))
     return copied
-
-
-def write(register: int, *words: int) -> tuple[int, ...]:
-    return (1 << 29 | 2 << 27 | register << 13 | len(words), *words)
-
-
-def payload(idcode: int, access: int | None = None, *, crc: bool = True) -> bytes:
-    """Return configuration data as Vivado lays them out, with frames of nonsense."""
-    stamp = write(AXSS, access) if access is not None else ()
-    frames = (1 << 29 | 2 << 27 | FDRI << 13, 2 << 29 | 2 << 27 | 4096, *range(4096))
-    check = write(CRC, 0x1234_5678) if crc else ()
-    words = (*[0xFFFF_FFFF] * 8, 0x0000_00BB, 0x1122_0044, 0xFFFF_FFFF, SYNC, NOP, *write(IDCODE, idcode), *stamp, *frames, *check, *write(CMD, DESYNC), NOP, NOP)  # fmt: skip
-    return struct.pack(f">{len(words)}I", *words)
-
-
-def built(board: str = "zcu104", **changes: Any) -> BitFile:
-    """Return the .bit of loopback for a board as Vivado would write it."""
-    overlay, kind = find_overlay("loopback"), find_board(board)
-    data = payload(kind.idcode | 0x1000_0000, int(overlay.digest[:8], 16))
-    sound = BitFile(
-        "fabric_wrapper", kind.bit_part, "2024/05/17", "12:00:00", data,
-        (("UserID", "0XFFFFFFFF"), ("Version", "2023.2")),
-    )  # fmt: skip
-    return replace(sound, **changes)
-
-
-def described(board: str = "zcu104", written: str = "Fri May 17 11:30:00 2024") -> str:
-    text = (project_root() / "bitstreams" / "loopback" / f"{board}.hwh").read_text()
-    text = text.replace(TIMESTAMP, written).replace("none: emulation", "2023.2")
-    return text
 
 
 def laid(folder: Path, bit: BitFile | bytes, hwh: str | None) -> Path:
@@ -102,7 +67,9 @@ def test_an_image_of_vivado_is_taken_and_stays(
     assert status == 0
     [row] = [row for row in rows if row["board"] == board]
     assert (row["kind"], row["problems"]) == ("real", [])
-    assert row["provenance"] == "built 2024/05/17 12:00:00 by Vivado 2023.2, from fabric_wrapper.bit"
+    assert (
+        row["provenance"] == "built 2024/05/17 12:00:00 by Vivado 2023.2, from fabric_wrapper.bit"
+    )
     # What generates emulation images does not take it away, even when the sources have changed.
     source = root / "overlays" / "loopback" / "rtl" / "loopback.sv"
     source.write_text(source.read_text() + "// changed\n")
@@ -156,12 +123,15 @@ OTHER = 0x0373_8093  # xczu9eg
         ({"payload": payload(0x0473_0093, crc=False)}, "CRC packets: expected 1 or more, found 0"),
         ({"payload": payload(0x0473_0093, 0xDEAD_BEEF)}, "USR_ACCESS, first digits of the digest"),
         ({"design": "system_wrapper"}, "design name: expected fabric or fabric_wrapper"),
-        ({"attributes": (("Version", "2019.1"),)}, "tool version in the .hwh: expected 2019.1, found 2023.2"),
+        (
+            {"attributes": (("Version", "2019.1"),)},
+            "tool version in the .hwh: expected 2019.1, found 2023.2",
+        ),
         ({"date": "2024/05/16"}, "build time of the .hwh: expected not after the .bit's"),
         ({"payload": b"\0" * 4096}, "has no sync word"),
     ],
     ids=["part", "idcode", "crc", "digest", "design", "tool", "time", "no-sync-word"],
-)  # fmt: skip
+)
 def test_a_bit_that_is_something_else(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, changes: dict[str, Any], says: str
 ) -> None:
@@ -191,15 +161,32 @@ def test_a_header_that_lies(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda text: text.replace("0xA040", "0xA048"), "address of axi_dma_0: expected 0xa0400000"),
-        (lambda text: text.replace('"c_sg_length_width" VALUE="26"', '"c_sg_length_width" VALUE="14"'), "LENGTH of 14 bits"),
-        (lambda text: text.replace('"c_include_sg" VALUE="0"', '"c_include_sg" VALUE="1"'), "found scatter gather"),
-        (lambda text: text.replace('INSTANCE="axi_dma_0"', 'INSTANCE="axi_dma_1"'), "address of axi_dma_0: expected 0xa0400000, 0x10000 bytes, found not there"),
+        (
+            lambda text: text.replace("0xA040", "0xA048"),
+            "address of axi_dma_0: expected 0xa0400000",
+        ),
+        (
+            lambda text: text.replace(
+                '"c_sg_length_width" VALUE="26"', '"c_sg_length_width" VALUE="14"'
+            ),
+            "LENGTH of 14 bits",
+        ),
+        (
+            lambda text: text.replace('"c_include_sg" VALUE="0"', '"c_include_sg" VALUE="1"'),
+            "found scatter gather",
+        ),
+        (
+            lambda text: text.replace('INSTANCE="axi_dma_0"', 'INSTANCE="axi_dma_1"'),
+            "address of axi_dma_0: expected 0xa0400000, 0x10000 bytes, found not there",
+        ),
         (lambda text: text[:10_000], "is not well-formed XML"),
-        (lambda text: text.replace("<EDKSYSTEM", '<!DOCTYPE x [<!ENTITY a "b">]><EDKSYSTEM'), "document type"),
+        (
+            lambda text: text.replace("<EDKSYSTEM", '<!DOCTYPE x [<!ENTITY a "b">]><EDKSYSTEM'),
+            "document type",
+        ),
     ],
     ids=["address", "length", "scatter-gather", "no-dma", "truncated", "entities"],
-)  # fmt: skip
+)
 def test_a_hwh_that_is_something_else(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, change: Callable[[str], str], says: str
 ) -> None:
@@ -264,7 +251,9 @@ def test_everything_that_lies_there_is_verified(
     shutil.copy(folder / "jet_tagger" / "kv260.bit", folder / "jet_tagger" / "zcu104.bit")
     status, rows = found(capsys)
     assert status == 1
-    problems = {f"{row['overlay']} {row['board']}": row["problems"][0] for row in rows if row["problems"]}  # fmt: skip
+    problems = {
+        f"{row['overlay']} {row['board']}": row["problems"][0] for row in rows if row["problems"]
+    }
     assert set(problems) == {"dial zcu104", "loopback kv260", "dial zybo", "jet_tagger zcu104"}
     assert "sha256 does not match" in problems["dial zcu104"]
     assert "there is no image" in problems["loopback kv260"]
@@ -278,10 +267,8 @@ def test_an_unknown_overlay_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "unknown overlay" in capsys.readouterr().err
 
 
-def test_a_record_that_tells_another_story(
-    capsys: pytest.CaptureFixture[str], root: Path
-) -> None:
-    """Whoever can change an image can change its record: what it holds is looked at all the same."""
+def test_a_record_that_tells_another_story(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    """Whoever can change an image can change its record: so what it holds is looked at, too."""
     path = root / "bitstreams" / "loopback" / "zcu104.bit"
     content = parse_bit(path.read_bytes())
     changed = build_bit(replace(content, part="xczu9eg-ffvb1156-2-e"))

@@ -68,7 +68,7 @@ PAIRS = [path for path in DESIGNS if path.with_suffix(".bit").is_file()]
 SMALL = [path for path in SOUND if path.stat().st_size < 40_000]
 
 
-def some(paths: list[Path], what: str) -> Any:
+def some(paths: list[Path], what: str) -> pytest.MarkDecorator:
     """Return a parametrisation over files, or one test that is skipped for want of any."""
     if paths:
         return pytest.mark.parametrize("path", paths, ids=lambda path: path.name)
@@ -148,15 +148,15 @@ def test_dmas_have_the_parameters_that_pynqmetadata_reads(path: Path) -> None:
         if ":axi_dma:" in ip.get("type", "")
     }
     assert set(cores) == set(expected)
-    for name, given in expected.items():
+    for name, wanted in expected.items():
         core = cores[name]
-        assert core.length_bits == int(given["c_sg_length_width"])
-        assert core.scatter_gather == bool(int(given["c_include_sg"]))
+        assert core.length_bits == int(wanted["c_sg_length_width"])
+        assert core.scatter_gather == bool(int(wanted["c_include_sg"]))
         for channel, has, width in (
             (core.mm2s_bytes, "c_include_mm2s", "c_m_axis_mm2s_tdata_width"),
             (core.s2mm_bytes, "c_include_s2mm", "c_s_axis_s2mm_tdata_width"),
         ):
-            assert channel == (int(given[width]) // 8 if int(given[has]) else 0)
+            assert channel == (int(wanted[width]) // 8 if int(wanted[has]) else 0)
 
 
 @some(DESIGNS, ".hwh")
