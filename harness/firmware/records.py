@@ -7,6 +7,7 @@ for, the SHA-256 of each file, and where the image comes from. Nothing else says
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -204,7 +205,7 @@ def _record(overlay: Overlay, board: Board, source: Source) -> str:
     built = f"built {content.date} {content.time} by {f'Vivado {tool}' if tool else 'unknown'}"
     if image.is_emulation(content):
         built = EMULATION
-    name = "".join(c if c.isalnum() or c in " ._-" else "_" for c in source.name)
+    name = "".join(c if c.isascii() and c.isprintable() else "_" for c in source.name)
     lines = [
         "# Added by `harness bitstreams add`; do not edit.",
         "schema = 1",
@@ -215,7 +216,8 @@ def _record(overlay: Overlay, board: Board, source: Source) -> str:
     ]
     if source.hwh is not None:
         lines.append(f'hwh_sha256 = "{hashlib.sha256(source.hwh.encode()).hexdigest()}"')
-    lines.append(f'provenance = "{built}, from {name}"')
+    # Both come from strangers; JSON's strings of printable ASCII are TOML's.
+    lines.append(f"provenance = {json.dumps(f'{built}, from {name}')}")
     return "\n".join(lines) + "\n"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.errors import HarnessError
 from harness.inventory import find_board
 from harness.overlay import find_overlay, project_root
 from harness.report import facts
@@ -94,7 +95,7 @@ def validate(request: Request, progress: Progress) -> dict[str, Any]:
             progress.stage(f"{number}/{len(STEPS)} {step.name}: {step.title}")
             why_not = _why_not(step, context, {result.step.name: result for result in results})
             results.append(Result(step, "skipped", why_not) if why_not else take(step, context))
-        found = {} if context.target is None else dict(context.target.facts())
+        found = _facts(context)
     outcome: Outcome = next(each for each in GRAVEST if any(r.outcome == each for r in results))
     return certificate.document(
         context,
@@ -103,6 +104,14 @@ def validate(request: Request, progress: Progress) -> dict[str, Any]:
         seed,
         {**facts.collect(began, project_root()), "monotonic_started_ns": started, "target": found},
     )
+
+
+def _facts(context: Context) -> dict[str, str]:
+    """Return what identifies the board; nothing if it is gone by now."""
+    if context.target is not None:
+        with suppress(HarnessError):
+            return dict(context.target.facts())
+    return {}
 
 
 def _why_not(step: Step, context: Context, before: dict[str, Result]) -> str:

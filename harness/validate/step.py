@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from harness.errors import HarnessError, InfrastructureError, RunInvalidError
+from harness.errors import HarnessError, InfrastructureError, InputError, RunInvalidError
 from harness.firmware.check import Check
 
 if TYPE_CHECKING:
@@ -93,7 +93,11 @@ class Result:
 
 
 def take(step: Step, context: Context) -> Result:
-    """Take a step; whatever the board or a file does, a result comes of it."""
+    """Take a step; whatever the board or a file does, a result comes of it.
+
+    Raises:
+        InputError: What the user asked for makes no sense, whatever the firmware.
+    """
     result = Result(step, began_ns=time.monotonic_ns())
     try:
         for item in step.look(context):
@@ -106,6 +110,8 @@ def take(step: Step, context: Context) -> Result:
     except Skip as skip:
         result.outcome, result.reason = "skipped", str(skip)
     except HarnessError as error:
+        if type(error) is InputError:
+            raise
         failed = isinstance(error, InfrastructureError | RunInvalidError)
         result.outcome, result.reason = ("error" if failed else "fail"), str(error)
     broken = [check for check in result.checks if not check.holds]

@@ -503,15 +503,30 @@ def test_failing_steps_are_printed_with_evidence_and_advice(
         (["loopback", "--target", "carrier-pigeon"], "unknown target"),
         (["loopback", "--soak", "10 cycles"], "--soak"),
         (["loopback", "--rate", "10"], "not a positive number with a unit"),
+        (["loopback", "--target", "null"], "has no fabric"),
+        (["loopback", "--board", "arty-a7"], "has no processor"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
 ) -> None:
     assert main(["validate", *arguments]) == 2
-    error = capsys.readouterr().err
-    assert says in error
-    assert error.count("\n") == 1
+    *before, last = capsys.readouterr().err.splitlines()
+    assert says in last
+    assert last.startswith("harness: error: ")
+    assert not any("error" in line for line in before)
+
+
+def test_the_rate_and_deadline_of_the_user_are_held(capsys: pytest.CaptureFixture[str]) -> None:
+    found = ran(capsys, "jet_tagger", "--rate", "40.079 MHz", "--deadline", "200 ns")
+    assert found.status == 0
+    assert found.steps["rate"]["numbers"]["rate_hz"]["value"] == 40_079_000.0
+    found = ran(capsys, "jet_tagger", "--rate", "60 MHz", "--deadline", "1 us")
+    assert (found.status, found.broken) == (1, {"rate": "fail"})
+    assert "the accelerator did not keep up" in found.evidence("rate")
+    found = ran(capsys, "jet_tagger", "--deadline", "25 cycles")
+    assert (found.status, found.broken) == (1, {"rate": "fail"})
+    assert "deadline misses: expected 0, found 5000" in found.evidence("rate")
 
 
 def test_nothing_runs_in_process_that_could_be_looked_at(

@@ -94,6 +94,20 @@ def test_an_xsa_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     assert "from fabric.xsa" in next(r for r in rows if r["board"] == "zcu104")["provenance"]
 
 
+def test_a_stranger_does_not_write_the_record(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = laid(
+        tmp_path, built("arty-a7", date='x"\\', time='"\ndigest = "'.replace("\n", "")), None
+    )
+    path = path.rename(tmp_path / 'a"\nschema = 2.bit')
+    assert main(["bitstreams", "add", "loopback", "arty-a7", str(path)]) == 0
+    status, rows = found(capsys, "loopback")
+    assert status == 0
+    origin = next(row["provenance"] for row in rows if row["board"] == "arty-a7")
+    assert origin == 'built x"\\ "digest = " by Vivado 2023.2, from a"_schema = 2.bit'
+
+
 def test_a_board_without_a_processor_needs_no_hwh(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
