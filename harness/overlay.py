@@ -57,7 +57,9 @@ __all__ = [
 SCHEMA = 1
 GENERATOR_VERSION = 1
 """Counts up when what is generated from the same manifest changes; part of the digest."""
-PROVENANCE = "emulation image, made by harness generate; no real bitstream has been built"
+EMULATION = "emulation image"
+"""How the provenance of every emulation image begins."""
+PROVENANCE = f"{EMULATION}, made by harness generate; no real bitstream has been built"
 
 _BOARD = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")

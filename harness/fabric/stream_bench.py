@@ -200,6 +200,14 @@ class StreamBench:
         self._set("CONTROL", Control.SNAPSHOT)
         self._set("CONTROL", Control.ABORT)
 
+    def status(self) -> int:
+        """Return STATUS: bits of `Status` and `Fault`."""
+        return self._get("STATUS")
+
+    def spied(self, words: int) -> NDArray[np.uint32]:
+        """Return the beginning of the spy memory, which holds the first output beats of a run."""
+        return self._target.read(self._base + WINDOW["SPY"].offset, words)
+
     @property
     def counter_words(self) -> int:
         """Words that `snapshot_values` reads."""

@@ -116,6 +116,13 @@ assign_bd_address -offset {base:#010x} -range {size:#x} \\
 """
 
 _BUILD = """\
+# The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
+set stamp [file join $out usr_access.xdc]
+set file [open $stamp w]
+puts $file {{set_property BITSTREAM.CONFIG.USR_ACCESS 0x{access} [current_design]}}
+close $file
+add_files -fileset constrs_1 -norecurse $stamp
+
 make_wrapper -files [get_files fabric.bd] -top -import
 set_property top fabric_wrapper [current_fileset]
 update_compile_order -fileset sources_1
@@ -205,7 +212,9 @@ def vivado_script(overlay: Overlay, board: Board) -> str:
         memory_bytes=MEMORY_BYTES[board.family],
         memory_segment=f"{ps.instance}/{segment}/{ps.memory_segment}",
     )
-    build = _BUILD.format(name=overlay.name, board=board.name, digest=overlay.digest)
+    build = _BUILD.format(
+        name=overlay.name, board=board.name, digest=overlay.digest, access=overlay.digest[:8]
+    )
     return banner(overlay, "#") + head + _sources(overlay) + system + nets + build
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from harness.errors import OverlayError, StorageError
+from harness import tomlfile
+from harness.errors import ImageError, OverlayError, StorageError
 from harness.generate.hwh import hwh
 from harness.generate.image import emulation_bit, record
 from harness.generate.registers import package
@@ -13,7 +14,7 @@ from harness.generate.top import fabric_top
 from harness.generate.vivado import vivado_script
 from harness.generate.vivado_uart import uart_constraints, uart_script
 from harness.inventory import find_board
-from harness.overlay import parse_overlay
+from harness.overlay import EMULATION, parse_overlay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,18 +56,29 @@ def generated_files(overlay: Overlay) -> dict[Path, bytes]:
     for name in overlay.boards:
         board = find_board(name)
         bit_path, hwh_path, record_path = overlay.image_paths(name)
+        real = _holds_real_image(record_path)
         script = overlay.folder / "vivado" / f"{name}.tcl"
         text = None if board.uart is not None else hwh(overlay, board)
-        bit = emulation_bit(overlay, board, text)
-        files[bit_path] = bit
+        if not real:
+            bit = emulation_bit(overlay, board, text)
+            files[bit_path] = bit
+            files[record_path] = record(overlay, board, bit, text).encode()
         if text is not None:
-            files[hwh_path] = text.encode()
+            if not real:
+                files[hwh_path] = text.encode()
             files[script] = vivado_script(overlay, board).encode()
         else:
             files[script] = uart_script(overlay, board).encode()
             files[script.with_suffix(".xdc")] = uart_constraints(overlay, board).encode()
-        files[record_path] = record(overlay, board, bit, text).encode()
     return files
+
+
+def _holds_real_image(record_path: Path) -> bool:
+    """Whether a board's image was built by Vivado: nothing generated takes its place."""
+    if not record_path.is_file():
+        return False
+    told = tomlfile.read(record_path, ImageError).get("provenance", "")
+    return not str(told).startswith(EMULATION)
 
 
 def _network(overlay: Overlay) -> dict[Path, bytes]:

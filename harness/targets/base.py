@@ -83,6 +83,8 @@ class Target(ABC):
     """Least board time worth waiting between two looks at a status register."""
     prefers_dma: bool = False
     """Whether each word of a register access is a message of its own, so that a DMA is cheaper."""
+    survives_bus_errors: bool = False
+    """Whether a refused access is reported. A processor ends the process that made it (SIGBUS)."""
     lease: Right | None = None
     """The right to use the board, given back with the target."""
 
@@ -94,6 +96,32 @@ class Target(ABC):
             ImageError: The board refuses the image.
             BoardError: The board failed.
         """
+
+    def attach(self, image: Image) -> Mapping[str, AddressRange]:
+        """Return the address of each IP of `image`, which is taken to be running: nothing is done.
+
+        Raises:
+            ImageError: The image is not for this board.
+            BoardError: The fabric is not configured, or this target always loads.
+        """
+        raise BoardError(
+            "has nothing running that could be looked at",
+            where=f"target {self.name}",
+            why="it begins with an empty fabric",
+            hint="load the overlay, or use a board or a served one (harness board serve)",
+        )
+
+    def clock_hz(self) -> float | None:
+        """Return the fabric clock that the dividers give now, in Hz; None if nobody can tell."""
+        return None
+
+    def read_text(self, path: str) -> str | None:
+        """Return a small text file of the board's operating system, stripped; None without it.
+
+        Raises:
+            InfrastructureError: The board failed.
+        """
+        return None
 
     @abstractmethod
     def set_clock(self, hz: float) -> float:

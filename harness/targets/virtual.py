@@ -11,16 +11,17 @@ from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
 from harness.errors import ImageError, OverlayError
 from harness.overlay import find_overlay, list_overlays
-from harness.targets.local import configure_with_pynq
+from harness.targets.base import Target
+from harness.targets.local import STATE, configure_with_pynq
 from harness.targets.pynq import PynqTarget, needs_processor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from harness.inventory import Board
     from harness.overlay import Image, Overlay
-    from harness.targets.base import TimeBase
+    from harness.targets.base import AddressRange, TimeBase
 
 
 def build_fabric(overlay: Overlay, progress: Callable[[str], None] = lambda _: None) -> Path:
@@ -91,6 +92,7 @@ class VirtualTarget(PynqTarget):
     name = "virtual"
     time_base: TimeBase = "simulated fabric"
     poll_ns = 0
+    survives_bus_errors = True
 
     def __init__(
         self,
@@ -103,6 +105,10 @@ class VirtualTarget(PynqTarget):
         self.prefers_dma = prefers_dma
         self._virtual = VirtualBoard(board, lambda digest: fabric_of(digest, progress))
         super().__init__(VirtualDevice(self._virtual), board)
+
+    def attach(self, image: Image) -> Mapping[str, AddressRange]:
+        """Refuse: a board in this process begins with an empty fabric."""
+        return Target.attach(self, image)
 
     def now_ns(self) -> int:
         """Return simulated time."""
@@ -126,3 +132,7 @@ class VirtualTarget(PynqTarget):
 
     def _state(self) -> str:
         return self._virtual.state
+
+    def read_text(self, path: str) -> str | None:
+        """Return fpga_manager's state; no other file is emulated in process."""
+        return self._state() if path == str(STATE) else None
