@@ -108,13 +108,15 @@ def _decide(
     """Return the verdict and the constraint that decided it."""
     cycles = here.cycles_per_event
     if not network.layers:
-        return _by_size_alone(device, here, memories)
+        return _by_size_alone(workload, device, here, memories)
     if here.reuse is None and here.reuse_dsp is None:
         if bounds.usable_dsp(device) is None:
             return Outcome.UNKNOWN, "the device's DSP slices are not known"
         return Outcome.UNKNOWN, "the widths of weights or values are not known"
     budget = None if workload.budget_s is None else float(workload.budget_s) * 1e9
     reuse = here.reuse or here.reuse_dsp or 0
+    if reuse > cycles and any(bounds.variable_lut(layer) is None for layer in network.layers):
+        return Outcome.UNKNOWN, "DSP slices do not suffice, and without widths tables are not known"
     if reuse > cycles:
         return Outcome.NONE, f"logic: the least reuse factor is {reuse}, the rate allows {cycles}"
     if here.latency_ns is not None and budget is not None and here.latency_ns[0] > budget:
@@ -124,8 +126,7 @@ def _decide(
     )
     streams = changing is not None and changing <= cycles
     if streams and any(item.possible for item in memories):
-        chosen = next(item for item in memories if item.possible)
-        return Outcome.OFF_CHIP, f"nothing: {chosen.memory} gives {_percent(chosen.share)} of peak"
+        return Outcome.OFF_CHIP, _nothing(memories, workload)
     off = _why_not_off(device, memories, streams=streams)
     shared = _shared(here)
     if (
@@ -144,15 +145,20 @@ def _decide(
     return Outcome.ON_CHIP, off
 
 
+def _nothing(memories: tuple[OffChip, ...], workload: Workload) -> str:
+    chosen = next(item for item in memories if item.possible)
+    judged = "bandwidth (latency not judged)" if workload.budget_s is None else "nothing"
+    return f"{judged}: {_percent(chosen.share)} of {chosen.memory}'s peak"
+
+
 def _by_size_alone(
-    device: Device, here: OnChip, memories: tuple[OffChip, ...]
+    workload: Workload, device: Device, here: OnChip, memories: tuple[OffChip, ...]
 ) -> tuple[Outcome, str]:
     """Judge a network of which only the number of parameters is known: no word on its logic."""
     if here.ram_share is None:
         return Outcome.UNKNOWN, "the number or the width of the weights is not known"
     if any(item.possible for item in memories):
-        chosen = next(item for item in memories if item.possible)
-        return Outcome.OFF_CHIP, f"nothing: {_percent(chosen.share)} of {chosen.memory}'s peak"
+        return Outcome.OFF_CHIP, _nothing(memories, workload)
     off = _why_not_off(device, memories, streams=True)
     if here.ram_share > 1:
         return Outcome.NONE, f"on-chip RAM: the weights are {_percent(here.ram_share)} of it"
