@@ -18,6 +18,7 @@ from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
+from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
@@ -178,6 +179,7 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
+        residency=residency(overlay),
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])

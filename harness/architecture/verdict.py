@@ -67,7 +67,7 @@ def judge(
     weights must be on chip: in RAM, if its bits, its ports and the DSP slices keep the rate; else
     as custom logic, weights wired into look-up tables, if those suffice; else not on this device.
     """
-    clock_hz = bounds.highest_clock_hz(device, clock_hz)
+    asked_hz, clock_hz = clock_hz, bounds.highest_clock_hz(device, clock_hz)
     here = on_chip(network, workload, device, clock_hz)
     memories = tuple(off_chip(network, workload, item) for item in device.memory or ())
     missing = list(_missing(network, device, memories))
@@ -79,22 +79,24 @@ def judge(
         off_chip=memories,
         on_chip=here,
         missing=tuple(missing),
-        notes=tuple(_notes(network, workload, memories, here, clock_hz)),
+        notes=tuple(_notes(network, workload, memories, clock_hz, asked_hz)),
     )
 
 
 def over_all(judgements: Iterable[Judgement]) -> str:
     """Return what holds on all devices together: an ASIC only if none of them suffices."""
-    outcomes = {item.outcome for item in judgements}
+    by_outcome: dict[Outcome, list[str]] = {}
+    for item in judgements:
+        by_outcome.setdefault(item.outcome, []).append(item.device)
     for outcome, words in (
-        (Outcome.OFF_CHIP, "weights may stay off chip on some of these devices"),
-        (Outcome.ON_CHIP, "weights must be on chip on every one of these devices"),
-        (Outcome.FITS, "weights fit on chip; off chip could not be judged"),
-        (Outcome.CUSTOM, "needs custom logic: weights wired into the fabric"),
-        (Outcome.UNKNOWN, "cannot be said: figures are missing"),
+        (Outcome.OFF_CHIP, "weights may stay off chip on {}; on no other that was judged"),
+        (Outcome.ON_CHIP, "weights must be on chip; there they do on {}"),
+        (Outcome.FITS, "weights fit on chip of {}; off chip could not be judged"),
+        (Outcome.CUSTOM, "needs custom logic, weights wired into the fabric: {}"),
+        (Outcome.UNKNOWN, "cannot be said for {}: figures are missing"),
     ):
-        if outcome in outcomes:
-            return words
+        if outcome in by_outcome:
+            return words.format(", ".join(by_outcome[outcome]))
     return "needs an ASIC: none of these devices keeps the rate"
 
 
@@ -147,8 +149,8 @@ def _decide(
 
 def _nothing(memories: tuple[OffChip, ...], workload: Workload) -> str:
     chosen = next(item for item in memories if item.possible)
-    judged = "bandwidth (latency not judged)" if workload.budget_s is None else "nothing"
-    return f"{judged}: {_percent(chosen.share)} of {chosen.memory}'s peak"
+    judged = "; latency not judged" if workload.budget_s is None else ""
+    return f"none: {_percent(chosen.share)} of {chosen.memory}'s peak{judged}"
 
 
 def _by_size_alone(
@@ -222,8 +224,8 @@ def _notes(
     network: Network,
     workload: Workload,
     memories: tuple[OffChip, ...],
-    here: OnChip,
     clock_hz: Fraction,
+    asked_hz: Fraction,
 ) -> Iterable[str]:
     if workload.note:
         yield workload.note
@@ -237,10 +239,12 @@ def _notes(
                 f"{item.memory}: the budget would let {item.events_sharing} events share a fetch, "
                 f"{shared:.3g} GB/s; that takes as many copies of every multiplier's input"
             )
-    if here.reuse is not None and here.least_clock_hz is not None:
+    if clock_hz < asked_hz:
+        yield f"judged at {float(clock_hz) / 1e6:g} MHz, the highest clock of its RAM and DSP"
+    if any(item.possible for item in memories):
         yield (
-            f"judged at {float(clock_hz) / 1e6:g} MHz; reuse {here.reuse} keeps the rate from "
-            f"{here.least_clock_hz / 1e6:.4g} MHz on"
+            "off chip supposes long bursts over all channels, several events' fetches in flight, "
+            "and nobody else at the memory"
         )
 
 

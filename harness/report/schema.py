@@ -155,10 +155,20 @@ class Theory(TypedDict):
     reason: str
 
 
+class Weights(TypedDict):
+    """Where the weights lived; see `harness.architecture.residency.Residency`."""
+
+    residency: str
+    bytes: int | None
+    off_chip_bytes_per_inference: float | None
+    basis: str
+
+
 class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
+    weights: Weights | None
 
 
 class Result(Later):
