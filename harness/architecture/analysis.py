@@ -120,11 +120,12 @@ def of_overlay(
         workload,
         devices,
         clock_hz,
-        _contract(overlay),
+        contract(overlay),
     )
 
 
-def _contract(overlay: Overlay) -> str:
+def contract(overlay: Overlay) -> str:
+    """Return, in words, what an overlay promises of itself; empty if it leaves that open."""
     interval = overlay.accelerator.initiation_interval_cycles
     latency = overlay.accelerator.latency_cycles
     if interval is None or latency is None:

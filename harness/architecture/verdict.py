@@ -111,13 +111,14 @@ def _decide(
     cycles = here.cycles_per_event
     if not network.layers:
         return _by_size_alone(workload, device, here, memories)
+    unknown = any(bounds.variable_lut(layer) is None for layer in network.layers)
     if here.reuse is None and here.reuse_dsp is None:
-        if bounds.usable_dsp(device) is None:
-            return Outcome.UNKNOWN, "the device's DSP slices are not known"
-        return Outcome.UNKNOWN, "the widths of weights or values are not known"
+        if device.dsp is None or device.lut is None or unknown:
+            return Outcome.UNKNOWN, "widths of the network or the device's logic are not known"
+        return Outcome.NONE, "logic: not one multiplier fits"
     budget = None if workload.budget_s is None else float(workload.budget_s) * 1e9
     reuse = here.reuse or here.reuse_dsp or 0
-    if reuse > cycles and any(bounds.variable_lut(layer) is None for layer in network.layers):
+    if reuse > cycles and unknown:
         return Outcome.UNKNOWN, "DSP slices do not suffice, and without widths tables are not known"
     if reuse > cycles:
         return Outcome.NONE, f"logic: the least reuse factor is {reuse}, the rate allows {cycles}"

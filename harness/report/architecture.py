@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE
@@ -49,6 +50,8 @@ LEGEND: Final = (
     "DSP do: products a cycle; reuse: the least that fits, of the most that the rate allows; "
     "clock: the slowest at that reuse; latency: bounds at that reuse, on chip"
 )
+_NAME: Final = 28
+_CELL: Final = 10
 _SECONDS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
@@ -80,17 +83,25 @@ def show_all(
     out = console or Console(highlight=False)
     out.print(_grid(WORKLOAD_COLUMNS, (workload_row(item) for item in analyses)))
     names = [item.device for item in analyses[0].judgements] if analyses else []
-    matrix = Table(box=SIMPLE)
-    matrix.add_column("must it be on chip?", overflow="fold")
-    for name in names:
-        matrix.add_column(name, justify="center", no_wrap=True)
-    for analysis in analyses:
-        cells = [Text(SHORT[item.outcome], _STYLES[item.outcome]) for item in analysis.judgements]
-        matrix.add_row(Text(clean(analysis.network.name)), *cells)
-    out.print(matrix)
+    fit = max(3, (out.width - _NAME) // _CELL)
+    for first in range(0, len(names), fit):
+        out.print(_matrix(analyses, names[first : first + fit], first))
     for outcome, word in SHORT.items():
         out.print(Text(f"{word}: {outcome.value}", style="dim"))
     out.print(_grid(SYSTEM_COLUMNS, (system_row(item) for item in systems)))
+
+
+def _matrix(analyses: Sequence[Analysis], names: Sequence[str], first: int) -> Table:
+    """Return the verdicts on as many devices as are named, from one on."""
+    matrix = Table(box=SIMPLE)
+    matrix.add_column("must it be on chip?", max_width=_NAME - 4, overflow="fold")
+    for name in names:
+        matrix.add_column(name, justify="center", no_wrap=True)
+    for analysis in analyses:
+        judged = analysis.judgements[first : first + len(names)]
+        cells = [Text(SHORT[item.outcome], _STYLES[item.outcome]) for item in judged]
+        matrix.add_row(Text(clean(analysis.network.name)), *cells)
+    return matrix
 
 
 WORKLOAD_COLUMNS: Final = (
@@ -107,7 +118,7 @@ def workload_row(analysis: Analysis) -> tuple[str, ...]:
     return (
         analysis.network.name,
         text.count(analysis.network.parameters),
-        _number(analysis.bytes_per_event),
+        _bytes(analysis.bytes_per_event),
         seconds(float(work.interval_s)),
         NOTHING if work.budget_s is None else seconds(float(work.budget_s)),
         _number(analysis.bandwidth_gbps),
@@ -151,7 +162,7 @@ def demand(analysis: Analysis) -> Iterator[tuple[str, str]]:
     if analysis.contract:
         yield "contract", analysis.contract
     if analysis.bytes_per_event is not None:
-        yield "weights", f"{_number(analysis.bytes_per_event)} bytes"
+        yield "weights", f"{_bytes(analysis.bytes_per_event)} bytes"
         sparse = analysis.nonzero_gbps
         fewer = "" if sparse is None else f"; only those that are not zero: {sparse:.3g} GB/s"
         yield (
@@ -230,6 +241,10 @@ def percent(share: float | None) -> str:
     if share is None:
         return NOTHING
     return f"{100 * share:,.2g} %" if share < 1 else f"{100 * share:,.0f} %"
+
+
+def _bytes(value: float | None) -> str:
+    return text.count(None if value is None else math.ceil(value))
 
 
 def _number(value: float | None) -> str:

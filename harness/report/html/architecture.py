@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from harness import __version__
+from harness.accelerators.model_file import load_model
 from harness.architecture import analysis as analyses_of
 from harness.architecture.devices import device_table
-from harness.architecture.network import Workload
+from harness.architecture.network import Network, Workload, of_model
 from harness.errors import InputError
 from harness.overlay import find_overlay
 from harness.report import architecture as words
@@ -66,23 +68,20 @@ def of_run(run: Run) -> Html | None:
     board = target.get("board") if isinstance(target, dict) else None
     if not isinstance(board, str) or board not in device_table().devices:
         return None
-    try:
-        overlay = find_overlay(result["overlay"]["name"])
-        if overlay.digest != result["overlay"]["digest"] or overlay.model_path is None:
-            return None
-        clock = Fraction(result["clock"]["measured_hz"])
-        orbit = run.deduced.orbit
-        rate = Fraction(orbit.crossing_hz if orbit is not None else result["rate"]["target_hz"])
-        cycles = result["deadline"]["cycles"]
-        workload = Workload(
-            name=result["benchmark"]["name"],
-            interval_s=1 / rate,
-            budget_s=None if cycles is None else cycles / clock,
-            process="lhc" if orbit is not None else run.deduced.process,
-        )
-        found = analyses_of.of_overlay(overlay, workload, [board], clock)
-    except (InputError, ZeroDivisionError):
+    known = _network(result["overlay"]["name"], result["overlay"]["digest"])
+    orbit = run.deduced.orbit
+    rate = orbit.crossing_hz if orbit is not None else result["rate"]["target_hz"]
+    if known is None or not rate or not result["clock"]["measured_hz"]:
         return None
+    clock = Fraction(result["clock"]["measured_hz"])
+    cycles = result["deadline"]["cycles"]
+    workload = Workload(
+        name=result["benchmark"]["name"],
+        interval_s=1 / Fraction(rate),
+        budget_s=None if cycles is None else cycles / clock,
+        process="lhc" if orbit is not None else run.deduced.process,
+    )
+    found = analyses_of.analyse(known[0], workload, [board], clock, known[1])
     judged = found.judgements[0]
     return tag(
         "div",
@@ -94,22 +93,35 @@ def of_run(run: Run) -> Html | None:
     )
 
 
+@lru_cache(maxsize=16)
+def _network(name: str, digest: str) -> tuple[Network, str] | None:
+    """Return network and contract of the overlay with that digest, if it is here and has a model.
+
+    A page may hold hundreds of runs of one overlay, and to read its model takes a while.
+    """
+    try:
+        overlay = find_overlay(name)
+        if overlay.digest != digest or overlay.model_path is None:
+            return None
+        return of_model(load_model(overlay.model_path)), analyses_of.contract(overlay)
+    except InputError:
+        return None
+
+
 def _overview(analyses: Sequence[Analysis], systems: Sequence[PublishedSystem]) -> Html:
     names = [item.device for item in analyses[0].judgements]
-    rows = [
-        [
-            item.network.name,
-            *words.workload_row(item)[1:],
-            *(words.SHORT[one.outcome] for one in item.judgements),
-        ]
+    matrix = [
+        [item.network.name, *(words.SHORT[one.outcome] for one in item.judgements)]
         for item in analyses
     ]
     meaning = "; ".join(f"{short}: {outcome.value}" for outcome, short in words.SHORT.items())
     points = list(_points(analyses, systems))
     return tag(
         "section",
-        tag("h2", tag("span", "In one table")),
-        _table([*words.WORKLOAD_COLUMNS, *names], rows),
+        tag("h2", tag("span", "At a glance")),
+        _table(words.WORKLOAD_COLUMNS, [words.workload_row(item) for item in analyses]),
+        tag("h3", "Must it be on chip?"),
+        _table(["network", *names], matrix),
         tag("p", f"{meaning}.", class_="note"),
         tag("figure", tag("div", _figure(points, names), class_="canvas"), _key(points))
         if points
@@ -173,7 +185,7 @@ def _points(analyses: Sequence[Analysis], systems: Sequence[PublishedSystem]) ->
     """Yield interval in ns, GB/s, name, and class of the dot."""
     for item in analyses:
         if item.bandwidth_gbps:
-            kind = "total" if item.contract else "service"
+            kind = "p99" if item.contract else "p50"
             interval = float(item.workload.interval_s) * 1e9
             yield interval, item.bandwidth_gbps, item.network.name, kind
     for one in systems:
@@ -247,7 +259,7 @@ def _clustered(places: Sequence[tuple[float, float]]) -> Iterator[tuple[float, f
 
 
 def _key(points: Sequence[_Point]) -> Html:
-    kinds = {"total": "overlay of this project", "service": "published workload",
+    kinds = {"p99": "overlay of this project", "p50": "published workload",
              "wait": "published system"}  # fmt: skip
     named = ", ".join(
         f"{number} {name} ({kinds[kind]})"
