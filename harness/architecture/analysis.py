@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -201,10 +202,34 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+def figures_json(names: Sequence[str]) -> dict[str, Any]:
+    """Return every figure of some devices with its source, and the sources, as plain JSON."""
+    table = device_table()
+    return {
+        "figures": {name: _plain(table.devices[name]) for name in names},
+        "sources": {key: _plain(source) for key, source in table.sources.items()},
+    }
+
+
+def systems_json() -> list[dict[str, Any]]:
+    """Return the published systems as plain JSON; what a source leaves out is null."""
+    found = []
+    for item in published.systems():
+        plain = _plain(item)
+        for key in ("interval", "latency"):
+            span = getattr(item, key)
+            plain[f"{key}_s"] = None if span is None else float(span.amount)
+            del plain[key]
+        rate = item.bandwidth
+        plain["weight_bandwidth_gbps"] = None if rate is None else float(rate) / 1e9
+        found.append(plain)
+    return found
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Fraction):
+    if isinstance(value, Fraction | Decimal):
         return float(value)
     if dataclasses.is_dataclass(value):
         return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import Commands, positive
 from harness.errors import InputError
@@ -61,15 +61,14 @@ def add_parser(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Analyse, print, and write what was asked for."""
-    from harness.architecture import analysis, published  # noqa: PLC0415
+    from harness.architecture import published  # noqa: PLC0415
     from harness.report import architecture  # noqa: PLC0415
 
     _check(options)
     analyses = _analyses(options)
     systems = published.systems() if options.all else ()
     if options.json:
-        found = [analysis.as_json(item) for item in analyses]
-        print(json.dumps(found if options.all else found[0], indent=2))
+        print(json.dumps(_json(analyses, everything=options.all), indent=2))
     elif options.all:
         architecture.show_all(analyses, systems)
     else:
@@ -86,6 +85,16 @@ def main(options: argparse.Namespace) -> int:
         gather.write(options.html, page.render(analyses, systems))
         _told(options.html, options)
     return 0
+
+
+def _json(analyses: list[Analysis], *, everything: bool) -> dict[str, Any]:
+    from harness.architecture import analysis  # noqa: PLC0415
+
+    figures = analysis.figures_json([item.device for item in analyses[0].judgements])
+    found = [analysis.as_json(item) for item in analyses]
+    if everything:
+        return {"analyses": found, "systems": analysis.systems_json(), **figures}
+    return {**found[0], **figures}
 
 
 def _told(path: Path, options: argparse.Namespace) -> None:
@@ -152,7 +161,9 @@ def _workload(options: argparse.Namespace, clock: Fraction, overlay: Overlay | N
     if name:
         found = analysis.of_benchmark(load(find(name)), clock)
     elif options.interval:
-        found = Workload("given", parse_span(options.interval).in_cycles(clock) / clock, None, "")
+        found = Workload(
+            "as given", parse_span(options.interval).in_cycles(clock) / clock, None, ""
+        )
     else:
         raise InputError(
             "the interval between events is not known",
@@ -161,9 +172,7 @@ def _workload(options: argparse.Namespace, clock: Fraction, overlay: Overlay | N
         )
     if options.interval:
         span = parse_span(options.interval)
-        found = replace(
-            found, interval_s=span.in_cycles(clock) / clock, process="as given", note=""
-        )
+        found = replace(found, interval_s=span.in_cycles(clock) / clock, process="", note="")
     if options.budget:
         found = replace(found, budget_s=parse_span(options.budget).in_cycles(clock) / clock)
     return found

@@ -143,11 +143,9 @@ def demand(analysis: Analysis) -> Iterator[tuple[str, str]]:
     """Yield what is asked for, name and value."""
     found, work = analysis.network, analysis.workload
     budget = "none known" if work.budget_s is None else seconds(float(work.budget_s))
-    yield (
-        "workload",
-        f"{work.name}, {work.process}: an event every {seconds(float(work.interval_s))}, "
-        f"budget {budget}",
-    )
+    name = ", ".join(filter(None, (work.name, work.process)))
+    interval = seconds(float(work.interval_s))
+    yield "workload", f"{name}: an event every {interval}, budget {budget}"
     counted = f"{text.count(found.parameters)} parameters"
     if found.layers:
         counted += f" in {len(found.layers)} layers, {text.count(found.multiplications)} products"
@@ -193,6 +191,8 @@ def device_row(item: Judgement) -> tuple[str, ...]:
 def remarks(analysis: Analysis) -> list[str]:
     """Return what else is to be said, each thing once: layers left out, notes, missing figures."""
     found = [f"not counted: {words}" for words in analysis.network.unsupported]
+    if found:
+        found.append("verdicts are on the layers that were counted; the whole needs more")
     for item in analysis.judgements:
         found += item.notes
     gaps: dict[str, list[str]] = {}

@@ -51,11 +51,17 @@ def test_interval_budget_and_clock_may_be_given(asked: Callable[..., Any]) -> No
 
 def test_all_of_it_is_json_without_numbers_that_json_lacks(asked: Callable[..., Any]) -> None:
     found = asked("--all")
-    names = [item["network"]["name"] for item in found]
+    names = [item["network"]["name"] for item in found["analyses"]]
     assert names[:2] == ["jet_tagger", "jet tagger, hls4ml"]
     assert names.count("jet_tagger") == 1  # benchmarks that ask the same are one
     assert "Infinity" not in json.dumps(found)
     assert "NaN" not in json.dumps(found)
+    edge = next(item for item in found["systems"] if item["name"] == "EdgeDRNN")
+    assert (edge["interval_s"], edge["weights"], edge["latency_s"]) == (0.0005, "DRAM", 0.0005)
+    ddr3 = found["figures"]["pynq-z2"]["memory"][0]
+    assert ddr3["usable_share"] == {"value": 0.75, "source": "ug585", "note": ""}
+    assert ddr3["access_ns"] is None
+    assert found["sources"]["ug585"]["checked"] == "read"
 
 
 def test_a_file_is_judged_and_what_is_missing_is_said(
