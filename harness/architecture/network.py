@@ -135,24 +135,36 @@ class Workload:
 
 
 def of_model(model: Model) -> Network:
-    """Return the network of an overlay's model; biases are as wide as their values need."""
-    layers = []
-    for index, layer in enumerate(model.layers):
+    """Return the network of an overlay's model; biases are as wide as their values need.
+
+    Every output value of a layer with `weights` [outputs, ...] takes one product of each of its
+    weights, in dense and in sliding layers alike. What holds integers otherwise is not counted.
+    """
+    layers, unsupported = [], []
+    for number, layer in enumerate(model.layers, start=1):
+        name, kind = f"layer {number}", type(layer).__name__
+        weights, bias = getattr(layer, "weights", None), getattr(layer, "bias", None)
+        form = getattr(layer, "weight_format", None)
+        if weights is None or form is None:
+            if any(block.arrays for block in layer.blocks()):
+                unsupported.append(f"{name} ({kind}): what it keeps is not weights")
+            continue
+        fan_in = int(weights[0].size)
         layers.append(
             Layer(
-                name=f"layer {index + 1}",
-                kind="dense",
-                fan_in=layer.inputs,
-                weights=int(layer.weights.size),
-                biases=int(layer.bias.size),
-                multiplications=int(layer.weights.size),
-                weight_bits=layer.weight_format.width,
-                bias_bits=_bits_of(layer.bias),
-                input_bits=layer.input_format.width,
-                nonzero=int(np.count_nonzero(layer.weights)),
+                name=name,
+                kind=kind.lower(),
+                fan_in=fan_in,
+                weights=int(weights.size),
+                biases=0 if bias is None else int(bias.size),
+                multiplications=layer.output.values * fan_in,
+                weight_bits=form.width,
+                bias_bits=None if bias is None else _bits_of(bias),
+                input_bits=layer.input.format.width,
+                nonzero=int(np.count_nonzero(weights)),
             )
         )
-    return Network(name=model.name, source="model.json of the overlay", layers=tuple(layers))
+    return Network(model.name, "model.json of the overlay", tuple(layers), tuple(unsupported))
 
 
 def _bits_of(values: NDArray[Any]) -> int:
