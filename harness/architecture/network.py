@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from fractions import Fraction
-    from typing import Any
-
-    from numpy.typing import NDArray
 
     from harness.accelerators.model import Model
 
@@ -135,39 +130,23 @@ class Workload:
 
 
 def of_model(model: Model) -> Network:
-    """Return the network of an overlay's model; biases are as wide as their values need.
-
-    Every output value of a layer with `weights` [outputs, ...] takes one product of each of its
-    weights, in dense and in sliding layers alike. What holds integers otherwise is not counted.
-    """
-    layers, unsupported = [], []
-    for number, layer in enumerate(model.layers, start=1):
-        name, kind = f"layer {number}", type(layer).__name__
-        weights, bias = getattr(layer, "weights", None), getattr(layer, "bias", None)
-        form = getattr(layer, "weight_format", None)
-        if weights is None or form is None:
-            if any(block.arrays for block in layer.blocks()):
-                unsupported.append(f"{name} ({kind}): what it keeps is not weights")
-            continue
-        fan_in = int(weights[0].size)
-        layers.append(
-            Layer(
-                name=name,
-                kind=kind.lower(),
-                fan_in=fan_in,
-                weights=int(weights.size),
-                biases=0 if bias is None else int(bias.size),
-                multiplications=layer.output.values * fan_in,
-                weight_bits=form.width,
-                bias_bits=None if bias is None else _bits_of(bias),
-                input_bits=layer.input.format.width,
-                nonzero=int(np.count_nonzero(weights)),
+    """Return the network of an overlay's model; biases are as wide as their values need."""
+    layers = []
+    for index, layer in enumerate(model.layers):
+        work = layer.work
+        if work is not None:
+            layers.append(
+                Layer(
+                    name=f"layer {index + 1}",
+                    kind=type(layer).__name__.lower(),
+                    fan_in=work.fan_in,
+                    weights=work.weights,
+                    biases=work.biases,
+                    multiplications=work.multiplications,
+                    weight_bits=work.weight_bits,
+                    bias_bits=work.bias_bits,
+                    input_bits=layer.input.format.width,
+                    nonzero=work.nonzero,
+                )
             )
-        )
-    return Network(model.name, "model.json of the overlay", tuple(layers), tuple(unsupported))
-
-
-def _bits_of(values: NDArray[Any]) -> int:
-    """Return the bits of a two's complement number that holds every one of these integers."""
-    low, high = int(values.min()), int(values.max())
-    return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)
+    return Network(name=model.name, source="model.json of the overlay", layers=tuple(layers))
