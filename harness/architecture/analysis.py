@@ -16,6 +16,7 @@ from harness.architecture.verdict import Judgement, judge, over_all
 from harness.benchmark import list_benchmarks, load
 from harness.errors import InputError
 from harness.overlay import find_overlay
+from harness.traffic import arrival as arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -138,22 +139,43 @@ def contract(overlay: Overlay) -> str:
 
 
 def of_benchmark(benchmark: Benchmark, clock_hz: Fraction) -> Workload:
-    """Return what drives the accelerator in a benchmark."""
-    arrival = benchmark.arrival
+    """Return what drives the accelerator in a benchmark.
+
+    The interval is the one that has to be kept up: within a train, spill, sequence or window where
+    events come in such, the mean otherwise.
+
+    Raises:
+        BenchmarkError: A file of recorded times is wrong.
+    """
     clock = benchmark.run.clock_hz or clock_hz
-    if arrival.rate_hz is not None:
-        interval = 1 / arrival.rate_hz
-    else:
-        gaps = arrival.gaps_cycles or (1,)
-        interval = Fraction(sum(gaps), len(gaps)) / clock
     deadline = benchmark.run.deadline
+    interval, note = _interval(benchmark, clock)
     return network.Workload(
         name=benchmark.name,
         interval_s=interval,
         budget_s=None if deadline is None else deadline.in_cycles(clock) / clock,
-        process=arrival.process,
-        note="the interval is that of crossings inside a train" if arrival.process == "lhc" else "",
+        process=benchmark.arrival.process,
+        note=note,
     )
+
+
+def _interval(benchmark: Benchmark, clock: Fraction) -> tuple[Fraction, str]:
+    """Return the time between events in s, and of which events."""
+    arrival = benchmark.arrival
+    if arrival.rate_hz is None:
+        schedule = arrivals.make(arrival, benchmark.run.events, clock)
+        mean = Fraction(schedule.expected_cycles()) / benchmark.run.events / clock
+        return mean, "the interval is the mean of the schedule"
+    if arrival.mean is not None:
+        window = 1 / arrival.rate_hz
+        if arrival.window is not None:
+            window = arrival.window.in_cycles(clock) / clock
+        return window / Fraction(arrival.mean), "the interval is the mean within the window"
+    within = {"lhc": "crossings inside a train", "spills": "a spill", "shots": "a sequence"}
+    if arrival.process in within:
+        return 1 / arrival.rate_hz, f"the interval is that of {within[arrival.process]}"
+    random = arrival.random or arrival.jitter is not None
+    return 1 / arrival.rate_hz, "the interval is a mean" * random
 
 
 def shipped(devices: Sequence[str], clock_hz: Fraction | None = None) -> Iterator[Analysis]:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from harness.accelerators.model_file import load_model
 from harness.architecture import bounds, published
+from harness.architecture.analysis import of_benchmark
 from harness.architecture.devices import Device, Figure, Memory, device_table, find_device
 from harness.architecture.network import Layer, Network, Workload, of_model
 from harness.architecture.verdict import Outcome, judge, over_all
+from harness.benchmark import build
 from harness.overlay import find_overlay
 
 ORDER = [Outcome.OFF_CHIP, Outcome.ON_CHIP, Outcome.CUSTOM, Outcome.NONE]
@@ -341,3 +343,36 @@ def test_published_systems_stand_where_their_sources_put_them() -> None:
     # Layers of FINN's keyword spotter, 490-256-256-256-12, and of its CNV.
     assert found["FINN KWS-W3A3"].parameters == 490 * 256 + 2 * 256 * 256 + 256 * 12
     assert found["SpeckleNN"].bandwidth is None
+
+
+@pytest.mark.parametrize(
+    ("arrival", "interval_ns"),
+    [
+        ({"process": "periodic", "rate": "10 MHz"}, 100),
+        ({"process": "poisson", "rate": "10 MHz", "seed": 1}, 100),
+        ({"process": "lhc", "rate": "40 MHz", "filling": "25ns_2744b_bcms"}, 25),
+        ({"process": "spills", "rate": "10 MHz", "on": "10 us", "off": "1 ms"}, 100),
+        ({"process": "shots", "rate": "1 MHz", "shots": 10, "idle": "1 ms"}, 1000),
+        ({"process": "frames", "rate": "1 kHz", "mean": 10, "seed": 1}, 100_000),
+        (
+            {"process": "frames", "rate": "1 kHz", "mean": 10, "window": "10 us", "seed": 1},
+            1000,
+        ),
+        ({"process": "gaps", "gaps_cycles": [2, 4, 6]}, 20),  # cycles of 200 MHz
+    ],
+)
+def test_the_interval_is_the_one_that_must_be_kept_up(
+    arrival: dict[str, Any], interval_ns: float
+) -> None:
+    content = {
+        "schema": 1,
+        "name": "made_up",
+        "summary": "A made-up run",
+        "overlay": "jet_tagger",
+        "traffic": {"source": "jets"},
+        "arrival": {key: Decimal(v) if key == "mean" else v for key, v in arrival.items()},
+        "run": {"events": 3000, "deadline": "40 cycles"},
+    }
+    workload = of_benchmark(build(content, "made_up.toml"), CLOCK)
+    assert float(workload.interval_s) * 1e9 == pytest.approx(interval_ns, rel=1e-3)
+    assert workload.budget_s == Fraction(40, 200_000_000)
