@@ -145,6 +145,13 @@ def test_least_reuse_by_hand() -> None:
     assert bounds.least_reuse([dense(10, 10)], dsp=0, lut=300, first=2) == 10
 
 
+def test_the_estimate_of_tables_is_near_what_was_published() -> None:
+    layers = FIELD["jet tagger, hls4ml"].network.layers
+    tables = sum(layer.multiplications * (bounds.constant_lut(layer) or 0) for layer in layers)
+    assert tables == 1024 * 32 + 3232 * 12
+    assert 0.5 < tables / 63_251 < 2  # arXiv:2103.05579
+
+
 def test_tables_cannot_be_estimated_without_widths() -> None:
     layers = [dense(10, 10, 6, None)]
     assert bounds.fits(layers, 1, 100, 0) is True
