@@ -18,6 +18,7 @@ import numpy as np
 from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
+from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
@@ -190,6 +191,7 @@ def run(
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
+        residency=residency(overlay),
         groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)

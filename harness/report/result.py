@@ -22,12 +22,14 @@ from harness.report.schema import (
     Result,
     TimeBase,
     Value,
+    Weights,
 )
 from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.architecture.residency import Residency
     from harness.fabric.samples import Counters, LatencyHistogram, Samples
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
@@ -52,6 +54,7 @@ class RunRecord:
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
+        residency: Where the weights lived; None if nobody looked.
         groups: How its events belong together, as the schedule knows; None if they do not.
     """
 
@@ -65,6 +68,7 @@ class RunRecord:
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
     theory: Theory | None = None
+    residency: Residency | None = None
     groups: Groups | None = None
 
 
@@ -110,6 +114,7 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
+        "weights": None if record.residency is None else _weights(record.residency),
         "facts": dict(record.facts),
     }
 
@@ -124,6 +129,15 @@ def _reason(reason: Reason) -> ReasonItem:
         "what": reason.what,
         "evidence": reason.evidence,
         "recommendation": reason.recommendation,
+    }
+
+
+def _weights(found: Residency) -> Weights:
+    return {
+        "residency": found.weights,
+        "bytes": found.bytes,
+        "off_chip_bytes_per_inference": found.off_chip_bytes,
+        "basis": found.basis,
     }
 
 

@@ -162,6 +162,15 @@ class Theory(TypedDict):
     reason: str
 
 
+class Weights(TypedDict):
+    """Where the weights lived; see `harness.architecture.residency.Residency`."""
+
+    residency: str
+    bytes: int | None
+    off_chip_bytes_per_inference: float | None
+    basis: str
+
+
 class Groups(TypedDict):
     """How events belong together, in a loop; see `harness.traffic.groups.Groups`."""
 
@@ -181,6 +190,7 @@ class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
+    weights: Weights | None
     arrival: Arrival
 
 

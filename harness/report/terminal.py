@@ -120,9 +120,11 @@ def _facts(result: Result) -> Table:
         ("deadline", _deadline(result)),
         ("queue", _queue(result)),
         ("outputs", _outputs(result)),
+        ("weights", text.weights(result)),
         ("theory", theory.line(result)),
     ):
-        table.add_row(Text(name), Text(clean(value)))
+        if value:
+            table.add_row(Text(name), Text(clean(value)))
     return table
 
 

@@ -73,6 +73,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "queue",
         "output",
         "theory",
+        "weights",
         "facts",
     ]
     assert found["events"] == {
