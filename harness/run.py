@@ -16,7 +16,6 @@ import numpy as np
 
 from harness import benchmark as benchmarks
 from harness import session as sessions
-from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
@@ -257,10 +256,10 @@ def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
     source = open_source(benchmark.traffic.source, stream.format, stream.values)
     events = source.generate(benchmark.traffic.distinct, benchmark.traffic.seed)
     inputs = stream.format.pack(events.raw, stream.width_bits)
-    if overlay.model_path is None:
+    if overlay.model is None:
         return Payload(events, inputs, identity_rows(inputs))
-    model = load_model(overlay.model_path)
-    return Payload(events, inputs, golden_rows(model, events.raw, overlay.output.width_bits))
+    golden = golden_rows(overlay.model, events.raw, overlay.output.width_bits)
+    return Payload(events, inputs, golden)
 
 
 def _deadline_cycles(benchmark: Benchmark, clock_hz: Fraction) -> int | None:
