@@ -137,7 +137,7 @@ def _count(request: TinyRequest, inputs: TinyInputs, benchmark: Benchmark) -> in
             "accuracy needs labelled events",
             where=f"benchmark {benchmark.name}",
             why=f"those of source {benchmark.traffic.source} have no true class",
-            hint="take a benchmark of jets, or --mode performance",
+            hint="take a benchmark whose source has classes, or --mode performance",
         )
     count = request.events or len(inputs.rows)
     if count > len(inputs.rows):

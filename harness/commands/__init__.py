@@ -11,6 +11,7 @@ from typing import Final
 COMMANDS: Final[tuple[str, ...]] = (
     "run",
     "list",
+    "traffic",
     "analyze",
     "host",
     "validate",

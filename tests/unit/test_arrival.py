@@ -178,7 +178,7 @@ def test_spills_with_a_seed_are_random_within() -> None:
     gaps = np.diff(due)[places[1:] > 0] / 100
     # Of 100 points in a spill, gaps are all but exponential: (1 - x/100)^100.
     gaps = np.sort(gaps)
-    exact = 1 - (1 - np.minimum(gaps / 100, 1)) ** 100
+    exact = np.asarray(1 - (1 - np.minimum(gaps / 100, 1)) ** 100, dtype=np.float64)
     assert kolmogorov(gaps, exact) < band(len(gaps)) + 0.01
     assert np.diff(due)[places[1:] == 0].min() > 40_000
 
