@@ -20,7 +20,7 @@ from harness.report import text, theory
 from harness.report.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.fabric.samples import Kind, LatencyHistogram
@@ -33,6 +33,7 @@ _STYLES: Final[Mapping[str, str]] = {
     "interrupted": "bold black on yellow",
 }
 _MARKS: Final[Mapping[str, str]] = {"fail": "red", "invalid": "yellow", "interrupted": "yellow"}
+_LEVEL: Final = "95 % interval"
 _ROWS: Final = 16
 _BAR: Final = 36
 
@@ -57,8 +58,8 @@ def show(
         out.print(_reasons(result))
     out.print(_facts(result))
     out.print(_latencies(result))
-    for line in _missing(result):
-        out.print(line)
+    for reason, names in text.missing(result).items():
+        out.print(Text(clean(f"  no {', '.join(names)}: {reason}"), style="dim"))
     if "total" in histograms:
         out.print(_bars(histograms["total"], result, ascii_only=out.options.ascii_only))
     if folder is not None:
@@ -193,21 +194,14 @@ def _latencies(result: Result) -> Table:
         style = "bold" if kind == "total" else ""
         table.add_row(f"{kind}, cycles", *(text.cycles_of(value) for value in values), style=style)
         table.add_row("", *(text.ns_of(value) for value in values), style="dim")
+        spread = [text.interval(latency, name) for name in text.STATISTICS]
+        if any(spread):
+            table.add_row(_LEVEL, *spread, style="dim")
     return table
 
 
 def _value(latency: Latency, name: str) -> Value | None:
     return cast("Value | None", cast("dict[str, Any]", latency)[name])
-
-
-def _missing(result: Result) -> Iterator[Text]:
-    """Say why numbers are missing, each cause once."""
-    causes: dict[str, list[str]] = {}
-    for kind in KINDS:
-        for name, reason in result["latency"][kind]["reasons"].items():
-            causes.setdefault(reason, []).append(f"{kind} {text.STATISTICS.get(name, name)}")
-    for reason, names in causes.items():
-        yield Text(clean(f"  no {', '.join(names)}: {reason}"), style="dim")
 
 
 def _bars(histogram: LatencyHistogram, result: Result, *, ascii_only: bool) -> Group:

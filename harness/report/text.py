@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.fabric.samples import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.report.schema import Result, Value
+    from harness.report.schema import Latency, Result, Value
 
 NOTHING: Final = "-"
 STATISTICS: Final[Mapping[str, str]] = {
@@ -70,6 +72,43 @@ def cycles_of(value: Value | None) -> str:
 def ns_of(value: Value | None) -> str:
     """Return the nanoseconds of a time."""
     return NOTHING if value is None else nanoseconds(value["ns"])
+
+
+def interval(latency: Latency, name: str, unit: str = "cycles") -> str:
+    """Return the confidence interval of a percentile, such as `80-94`.
+
+    Args:
+        latency: Of a result.
+        name: `p50`, `p99` or `p999`; there is none of the other statistics.
+        unit: `cycles` or `ns`.
+
+    Returns:
+        `NOTHING` where it cannot be stated; empty where there is none, or where it is one value.
+    """
+    found: dict[str, Any] = dict(latency.get("confidence", {}))
+    item = found.get(name)
+    if not isinstance(item, dict):
+        return ""
+    if item["low"] is None or item["high"] is None:
+        return NOTHING
+    low, high = (decimal(item[end][unit], 1) for end in ("low", "high"))
+    return "" if low == high else f"{low}-{high}"
+
+
+def missing(result: Result) -> dict[str, list[str]]:
+    """Return what the latencies of a result lack, statistics and their intervals, by reason."""
+    causes: dict[str, list[str]] = {}
+    for kind in KINDS:
+        latency = result["latency"][kind]
+        reasons = latency["reasons"]
+        for name, reason in reasons.items():
+            causes.setdefault(reason, []).append(f"{kind} {STATISTICS.get(name, name)}")
+        for name, item in dict(latency.get("confidence", {})).items():
+            # Without a percentile there is none of its interval either; once is enough.
+            if isinstance(item, dict) and item["reason"] and name not in reasons:
+                title = f"interval of {kind} {STATISTICS.get(name, name)}"
+                causes.setdefault(item["reason"], []).append(title)
+    return causes
 
 
 def time_base(result: Result) -> str:

@@ -80,6 +80,7 @@ def test_a_row_holds_what_the_result_says(synthetic: Synthetic, tmp_path: Path) 
     assert (row.scheduled_events, row.completed_events, row.dropped_events) == (5000, 5000, 0)
     assert (row.deadline_cycles, row.missed_events) == (40, 0)
     assert (row.total_p99_cycles, row.total_p99_ns, row.wait_max_ns) == (26, 130.0, 0.0)
+    assert (row.total_p99_low_cycles, row.total_p99_high_cycles) == (26, 26)
     assert (row.service_mean_cycles, row.service_mean_ns) == (26.0, 130.0)
     assert (row.clock_measured_hz, row.rate_ratio) == (2e8, 1.0)
     assert row.bit_exact is np.True_

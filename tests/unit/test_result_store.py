@@ -92,6 +92,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "p99",
         "p999",
         "reasons",
+        "confidence",
     ]
     assert total["p99"] == {"cycles": 26, "ns": 130}
     assert found["deadline"] == {"cycles": 40, "misses": 0}
