@@ -279,7 +279,8 @@ def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Pr
     null = NullLink()
     broken_off = None
     progress.stage("calibrating the sender")
-    with stillness(realtime=request.realtime, cpu=request.cpu) as still:
+    interval_ns = int(schedule.interval_ns)
+    with stillness(interval_ns, realtime=request.realtime, cpu=request.cpu) as still:
         # First calls are slow: caches, page faults, the interpreter's own specialisation.
         play(null, _beginning(beginning, NULL_NS, _WARM_UP), still.spin_ns)
         progress.stage("playing to the null link")
