@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from harness.hostpaced.stillness import Stillness
     from harness.overlay import Image, Overlay
     from harness.report.host_schema import HostResult
+    from harness.report.schema import Named
     from harness.run import Outcome, Payload, Progress
 
     _Opened: TypeAlias = tuple[
@@ -142,10 +143,19 @@ def run(request: HostRequest, progress: Progress) -> Outcome:
         seeds={"schedule": request.seed}
         | ({"traffic": benchmark.traffic.seed} if benchmark is not None else {}),
         facts={**facts.collect(started, project_root()), "target": found},
+        benchmark=None
+        if benchmark is None
+        else {"name": benchmark.name, "digest": benchmark.digest},
+        overlay=None if benchmark is None or request.link == "null" else _overlay_of(benchmark),
     )
     result: HostResult = build(record)
     folder = host_store.write(out_dir, result, played.stamps, played.null)
     return Outcome(folder, EXIT_STATUS[result["verdict"]])
+
+
+def _overlay_of(benchmark: Benchmark) -> Named:
+    overlay = find_overlay(benchmark.overlay)
+    return {"name": overlay.name, "digest": overlay.digest}
 
 
 def _benchmark(request: HostRequest) -> Benchmark | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from harness.hostpaced.pacing import Stamps
     from harness.hostpaced.schedule import HostSchedule
+    from harness.report.schema import Named
 
 LEAST_RATIO: Final = Fraction(99, 100)
 SIMULATED: Final = (
@@ -58,6 +59,8 @@ class HostRecord:
         conditions: How still the process was.
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times.
+        benchmark: Whose events were sent; None for none.
+        overlay: What they were sent to; None for none.
     """
 
     name: str
@@ -73,6 +76,8 @@ class HostRecord:
     conditions: Mapping[str, Any]
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
+    benchmark: Named | None = None
+    overlay: Named | None = None
 
 
 def build(record: HostRecord) -> HostResult:
@@ -99,6 +104,8 @@ def build(record: HostRecord) -> HostResult:
             for reason in reasons
         ],
         "name": record.name,
+        "benchmark": record.benchmark,
+        "overlay": record.overlay,
         "link": record.link,
         "target": record.target,
         "schedule": {

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import harness
 from harness.errors import InputError, StorageError
 from harness.fabric.samples import KINDS, Trace
-from harness.report import reader, store, tables
+from harness.report import reader, sealed, store, tables
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Synthetic
@@ -244,10 +244,10 @@ def seal(folder: Path, name: str) -> None:
     import hashlib
     import json
 
-    manifest = json.loads((folder / store.MANIFEST).read_text())
+    manifest = json.loads((folder / sealed.MANIFEST).read_text())
     digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     manifest["files"][name]["sha256"] = digest
-    (folder / store.MANIFEST).write_text(json.dumps(manifest))
+    (folder / sealed.MANIFEST).write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("form", FORMS)
