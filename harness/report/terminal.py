@@ -185,7 +185,7 @@ def _outputs(result: Result) -> str:
 
 def _latencies(result: Result) -> Table:
     table = Table(box=SIMPLE, padding=(0, 1))
-    table.add_column("latency")
+    table.add_column("latency", justify="right", no_wrap=True)
     for title in text.STATISTICS.values():
         table.add_column(title, justify="right", no_wrap=True)
     for kind in KINDS:
@@ -193,11 +193,16 @@ def _latencies(result: Result) -> Table:
         values = [_value(latency, name) for name in text.STATISTICS]
         style = "bold" if kind == "total" else ""
         table.add_row(f"{kind}, cycles", *(text.cycles_of(value) for value in values), style=style)
-        table.add_row("", *(text.ns_of(value) for value in values), style="dim")
+        # The unit stands on the left, or the columns are too wide for 80 letters.
+        table.add_row("ns", *(_ns(value) for value in values), style="dim")
         spread = [text.interval(latency, name) for name in text.STATISTICS]
         if any(spread):
             table.add_row(_LEVEL, *spread, style="dim")
     return table
+
+
+def _ns(value: Value | None) -> str:
+    return text.NOTHING if value is None else text.decimal(value["ns"], 1)
 
 
 def _value(latency: Latency, name: str) -> Value | None:
