@@ -91,7 +91,7 @@ def _cells(run: Run) -> list[Html]:
     when = str(result["facts"].get("started_utc") or "")[:19].replace("T", " ")
     misses, limit = result["deadline"]["misses"], result["deadline"]["cycles"]
     clock_hz, rate_hz = result["clock"]["measured_hz"], result["rate"]["target_hz"]
-    late = "" if limit is None else f"over {text.nanoseconds(limit * 1e9 / clock_hz)}"
+    late = "" if limit is None else text.nanoseconds(limit * 1e9 / clock_hz)
     cells: list[tuple[object, object, bool]] = [
         (badge(result["verdict"]), result["verdict"], False),
         (
@@ -232,7 +232,7 @@ def _both(value: Value | None) -> Html:
 def _spread(latency: Latency, key: str) -> Html:
     """Return a statistic as `_both` does, and its interval below."""
     interval = text.interval(latency, key, "ns")
-    told = tag("small", interval, class_="interval") if interval else None
+    told = tag("small", f"95 %: {interval}") if interval else None
     return join((_both(value_of(latency, key)), told))
 
 
