@@ -115,34 +115,16 @@ def _facts(result: Result) -> Table:
     for name, value in (
         ("time base", text.time_base(result)),
         ("overlay", f"{result['overlay']['name']}, digest {result['overlay']['digest']}"),
-        ("clock", _clock(result)),
-        ("events", _events(result)),
+        ("clock", text.clock_of(result)),
+        ("events", text.events_of(result)),
         ("rate", _rate(result)),
         ("deadline", _deadline(result)),
-        ("queue", _queue(result)),
-        ("outputs", _outputs(result)),
+        ("queue", text.queue_of(result)),
+        ("outputs", text.outputs_of(result)),
         ("theory", theory.line(result)),
     ):
         table.add_row(Text(name), Text(clean(value)))
     return table
-
-
-def _clock(result: Result) -> str:
-    clock = result["clock"]
-    return (
-        f"{text.hertz(clock['measured_hz'])} measured, {text.hertz(clock['set_hz'])} set, "
-        f"built for {text.hertz(clock['nominal_hz'])}"
-    )
-
-
-def _events(result: Result) -> str:
-    events = result["events"]
-    return (
-        f"{text.count(events['scheduled'])} scheduled, "
-        f"{text.count(events['completed'])} completed, "
-        f"{text.count(events['dropped'])} dropped, {text.count(events['in_flight'])} in flight; "
-        f"{text.count(events['distinct'])} distinct"
-    )
 
 
 def _rate(result: Result) -> str:
@@ -159,28 +141,6 @@ def _deadline(result: Result) -> str:
         return "none"
     ns = 1e9 * cycles / result["clock"]["measured_hz"]
     return f"{text.count(misses)} misses of {cycles:,} cycles, {text.nanoseconds(ns)}"
-
-
-def _queue(result: Result) -> str:
-    queue = result["queue"]
-    return f"at most {text.count(queue['max_depth'])} waited, {text.count(queue['limit'])} may"
-
-
-def _outputs(result: Result) -> str:
-    output = result["output"]
-    if output["bit_exact"] is None:
-        return "not compared"
-    crc = "" if output["crc"] is None else f", CRC {output['crc']:#010x}"
-    if output["bit_exact"]:
-        return f"bit-exact in {text.count(output['beats'])} beats{crc}"
-    wanted = output["crc_expected"]
-    expected = "" if wanted is None else f", expected {wanted:#010x}"
-    first = output["first_mismatch"]
-    place = "" if first is None else f", first in event {first:,}"
-    return (
-        f"WRONG: {text.count(output['mismatches'])} of {text.count(output['beats'])} beats differ"
-        f"{place}{crc}{expected}"
-    )
 
 
 def _latencies(result: Result) -> Table:

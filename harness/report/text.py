@@ -115,3 +115,47 @@ def time_base(result: Result) -> str:
     """Return, as a sentence without a full stop, whose time the numbers of a result are."""
     known = _TIME_BASES.get(result["time_base"], "unknown")
     return f"{clean(result['time_base'])}: {known}"
+
+
+def clock_of(result: Result) -> str:
+    """Return the fabric clock: counted, given by the dividers, built for."""
+    clock = result["clock"]
+    return (
+        f"{hertz(clock['measured_hz'])} measured, {hertz(clock['set_hz'])} set, "
+        f"built for {hertz(clock['nominal_hz'])}"
+    )
+
+
+def events_of(result: Result) -> str:
+    """Return what became of the events."""
+    events = result["events"]
+    return (
+        f"{count(events['scheduled'])} scheduled, "
+        f"{count(events['completed'])} completed, "
+        f"{count(events['dropped'])} dropped, {count(events['in_flight'])} in flight; "
+        f"{count(events['distinct'])} distinct"
+    )
+
+
+def queue_of(result: Result) -> str:
+    """Return how many events waited, and might have."""
+    queue = result["queue"]
+    return f"at most {count(queue['max_depth'])} waited, {count(queue['limit'])} may"
+
+
+def outputs_of(result: Result) -> str:
+    """Return what was computed against what the golden model computes."""
+    output = result["output"]
+    if output["bit_exact"] is None:
+        return "not compared"
+    crc = "" if output["crc"] is None else f", CRC {output['crc']:#010x}"
+    if output["bit_exact"]:
+        return f"bit-exact in {count(output['beats'])} beats{crc}"
+    wanted = output["crc_expected"]
+    expected = "" if wanted is None else f", expected {wanted:#010x}"
+    first = output["first_mismatch"]
+    place = "" if first is None else f", first in event {first:,}"
+    return (
+        f"WRONG: {count(output['mismatches'])} of {count(output['beats'])} beats differ"
+        f"{place}{crc}{expected}"
+    )
