@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from harness.fabric.samples import Kind, LatencyHistogram, Samples
 
+_MOST_EVENTS: Final = 1 << 20
+"""As many tell a memory well enough; more only take longer."""
 QUANTILES: Final[Mapping[str, Fraction]] = {"p50": P50, "p99": P99, "p999": P999}
 
 
@@ -88,6 +90,7 @@ def intervals(
     """
     # What is the same for every event has no order.
     constant = histogram.count > 0 and histogram.minimum == histogram.maximum
+    series = series[:_MOST_EVENTS]
     whole = None if constant else settled_tau(series)
     found = {}
     for name, q in QUANTILES.items():
