@@ -11,8 +11,10 @@ of a stretch where there is a trace; where neither is long enough for tau, there
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from harness.fabric.samples import Kind, LatencyHistogram, Samples
 
+_Ranked: TypeAlias = Callable[[int], "int | None"]
 _MOST_EVENTS: Final = 1 << 20
 """As many tell a memory well enough; more only take longer."""
 QUANTILES: Final[Mapping[str, Fraction]] = {"p50": P50, "p99": P99, "p999": P999}
@@ -88,38 +91,54 @@ def intervals(
         series: Latencies of consecutive events of the run, shape (n,), as many as are known.
         alpha: Probability of an interval that misses.
     """
-    # What is the same for every event has no order.
     constant = histogram.count > 0 and histogram.minimum == histogram.maximum
+    return _intervals(histogram.count, partial(value_at_rank, histogram), constant, series, alpha)
+
+
+def intervals_of_values(values: NDArray[np.int64], alpha: float = ALPHA) -> dict[str, Interval]:
+    """Return the same of values that are all known, in the order of their events; shape (n,)."""
+    ordered = np.sort(values)
+
+    def ranked(position: int) -> int | None:
+        return int(ordered[position - 1]) if position <= ordered.size else None
+
+    constant = ordered.size > 0 and ordered[0] == ordered[-1]
+    return _intervals(ordered.size, ranked, bool(constant), values, alpha)
+
+
+def _intervals(
+    count: int, ranked: _Ranked, constant: bool, series: NDArray[np.int64], alpha: float
+) -> dict[str, Interval]:
     series = series[:_MOST_EVENTS]
+    # What is the same for every event has no order.
     whole = None if constant else settled_tau(series)
     found = {}
     for name, q in QUANTILES.items():
-        middle = value_at_rank(histogram, rank(histogram.count, q))
-        tau = 1.0 if constant else _tau(series, middle, whole)
-        found[name] = _interval(histogram, q, tau, alpha, series.size)
+        tau = 1.0 if constant else _tau(series, ranked(rank(count, q)), whole)
+        found[name] = _interval(count, ranked, q, tau, alpha, series.size)
     return found
 
 
 def _interval(
-    histogram: LatencyHistogram, q: Fraction, tau: float | None, alpha: float, known: int
+    count: int, ranked: _Ranked, q: Fraction, tau: float | None, alpha: float, known: int
 ) -> Interval:
     needed = minimum_count(q, alpha)
-    if histogram.count < needed:
-        return Interval(reason=f"not resolvable: {histogram.count} events, needs {needed}")
+    if count < needed:
+        return Interval(reason=f"not resolvable: {count} events, needs {needed}")
     if tau is None:
         return Interval(
             reason=f"the order of {known} events is known: too few for {LEAST_BATCHES} "
             "batches that are long against their correlation"
         )
-    effective = int(histogram.count / tau)
+    effective = int(count / tau)
     ranks = confidence_ranks(effective, q, alpha) if effective >= needed else None
     if ranks is None:
-        why = f"correlated events: {histogram.count} are worth {effective}, needs {needed}"
+        why = f"correlated events: {count} are worth {effective}, needs {needed}"
         return Interval(None, None, tau, effective, why)
     # The same shares of all events, rounded outwards.
-    lower = (ranks[0] - 1) * histogram.count // effective + 1
-    upper = min(histogram.count, -(-ranks[1] * histogram.count // effective))
-    low, high = (value_at_rank(histogram, position) for position in (lower, upper))
+    lower = (ranks[0] - 1) * count // effective + 1
+    upper = min(count, -(-ranks[1] * count // effective))
+    low, high = (ranked(position) for position in (lower, upper))
     if low is None or high is None:
         return Interval(low, None, tau, effective, f"{IN_OVERFLOW} ends above it")
     return Interval(low, high, tau, effective)

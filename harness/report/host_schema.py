@@ -11,7 +11,32 @@ SCHEMA: Final = 1
 KIND: Final = "host"
 
 
-class Times(TypedDict):
+class Spread(TypedDict):
+    """A confidence interval in ns; see `harness.measure.confidence.Interval`."""
+
+    low: int | None
+    high: int | None
+    tau: float | None
+    effective_events: int | None
+    reason: str
+
+
+class HostConfidence(TypedDict):
+    """Intervals of the percentiles, each covering the true one with probability `level`."""
+
+    level: float
+    p50: Spread
+    p99: Spread
+    p999: Spread
+
+
+class LaterTimes(TypedDict, total=False):
+    """Keys that results of schema 1 have had only since some time: readers do without them."""
+
+    confidence: HostConfidence
+
+
+class Times(LaterTimes):
     """Order statistics in ns of the host's clock; `reasons` says why a value is null."""
 
     count: int

@@ -117,6 +117,20 @@ def test_an_interval_that_ends_in_the_overflow_bin_has_no_upper_end() -> None:
     assert "overflow" in found.reason
 
 
+def test_values_that_are_all_known_have_the_intervals_of_their_histogram() -> None:
+    series = waits(0.7, 40_000, 2)
+    assert confidence.intervals_of_values(series) == confidence.intervals(
+        histogram_of(series, BINS), series
+    )
+    (reason,) = {each.reason for each in confidence.intervals_of_values(series[:3]).values()} - {
+        "not resolvable: 3 events, needs 299",
+        "not resolvable: 3 events, needs 2995",
+    }
+    assert reason == "not resolvable: 3 events, needs 5"
+    nothing = confidence.intervals_of_values(series[:0])
+    assert all(each.reason.startswith("not resolvable") for each in nothing.values())
+
+
 # The memory of waits
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.cli import main
 from harness.hostpaced.pacing import Stamps
-from harness.report import host_listing, host_result, host_store, store
+from harness.report import host_listing, host_result, host_store, host_terminal, store
 from tests.unit.test_hostpaced import record
 
 if TYPE_CHECKING:
@@ -159,9 +159,24 @@ def test_a_fabric_and_a_host_are_never_compared(
     assert run(capsys, "compare", paced)[0] == 2
 
 
-def test_runs_from_before_they_named_their_overlay_are_read(tmp_path: Path) -> None:
+def test_runs_from_before_they_named_their_overlay_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stored: Any = host_store.load(write(tmp_path)).result
     old = {key: value for key, value in stored.items() if key not in {"benchmark", "overlay"}}
+    for played in ("measured", "null"):
+        old[played] = dict(old[played])
+        for kind in ("issue_lag_ns", "response_ns", "link_ns"):
+            times = old[played][kind] = dict(old[played][kind])
+            found = times.pop("confidence")
+            assert found["p50"]["low"] <= times["p50"] <= found["p50"]["high"]
     from harness.report.host_schema import check
 
-    assert check(old, "host.json") == old
+    result = check(old, "host.json")
+    assert result == old
+    host_terminal.show(result)
+    out = capsys.readouterr().out
+    assert "response: answered - scheduled" in out
+    assert "95 % interval" not in out
+    host_terminal.show(stored)
+    assert "95 % interval" in capsys.readouterr().out
