@@ -133,7 +133,7 @@ def _spread(times: Times) -> list[str]:
         elif low is None or high is None:
             cells.append(text.NOTHING)
         else:
-            cells.append(f"{_us(low)}-{_us(high)}")
+            cells.append("-".join(dict.fromkeys((_us(low), _us(high)))))
     return cells
 
 
