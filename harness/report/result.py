@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.measure.statistics import Estimate, LatencySummary, summarise
+from harness.measure.confidence import Interval, in_order, intervals
+from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
+    Confidence,
     Events,
+    IntervalItem,
     Latencies,
     Latency,
     Output,
@@ -29,8 +32,11 @@ from harness.report.schema import Groups as GroupsItem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from harness.architecture.residency import Residency
-    from harness.fabric.samples import Counters, LatencyHistogram, Samples
+    from harness.fabric.samples import Counters, Kind, LatencyHistogram, Samples
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
@@ -101,7 +107,11 @@ def build(record: RunRecord) -> Result:
             "target_hz": _number(evidence.target_hz),
             "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
         },
-        "latency": latencies(evidence.samples, Fraction(clock.measured_hz)),
+        "latency": latencies(
+            evidence.samples,
+            Fraction(clock.measured_hz),
+            None if record.theory is None else record.theory.waits,
+        ),
         "deadline": {
             "cycles": evidence.deadline_cycles,
             "misses": None
@@ -171,16 +181,51 @@ def _output(evidence: Evidence, counters: Counters | None) -> Output:
     }
 
 
-def latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
-    """Return the three latencies in cycles and, at the measured clock, in ns."""
+def latencies(
+    samples: Samples | None, clock_hz: Fraction, waits: NDArray[np.int64] | None = None
+) -> Latencies:
+    """Return the three latencies in cycles and, at the measured clock, in ns.
+
+    Args:
+        samples: What was counted; None if nothing could be read.
+        clock_hz: The measured clock.
+        waits: Predicted waits in the order of the events, int64 [events], where they are known.
+    """
     if samples is None:
         nothing = _latency(LatencySummary(0, 0, *[_NOT_READ] * 6), clock_hz)
         return {"wait": nothing, "service": nothing, "total": nothing}
+    ordered = in_order(samples, waits)
 
-    def of(histogram: LatencyHistogram) -> Latency:
-        return _latency(summarise(histogram), clock_hz)
+    def of(kind: Kind, histogram: LatencyHistogram) -> Latency:
+        found = intervals(histogram, ordered[kind])
+        return {
+            **_latency(summarise(histogram), clock_hz),
+            "confidence": _confidence(found, clock_hz),
+        }
 
-    return {"wait": of(samples.wait), "service": of(samples.service), "total": of(samples.total)}
+    return {
+        "wait": of("wait", samples.wait),
+        "service": of("service", samples.service),
+        "total": of("total", samples.total),
+    }
+
+
+def _confidence(found: Mapping[str, Interval], clock_hz: Fraction) -> Confidence:
+    def item(name: str) -> IntervalItem:
+        interval = found[name]
+        low, high = (
+            None if end is None else _value(Estimate(Fraction(end)), clock_hz)
+            for end in (interval.low, interval.high)
+        )
+        return {
+            "low": low,
+            "high": high,
+            "tau": interval.tau,
+            "effective_events": interval.effective,
+            "reason": interval.reason,
+        }
+
+    return {"level": 1 - ALPHA, "p50": item("p50"), "p99": item("p99"), "p999": item("p999")}
 
 
 def _latency(summary: LatencySummary, clock_hz: Fraction) -> Latency:

@@ -38,7 +38,32 @@ class ReasonItem(TypedDict):
     recommendation: str
 
 
-class Latency(TypedDict):
+class IntervalItem(TypedDict):
+    """A confidence interval; see `harness.measure.confidence.Interval`."""
+
+    low: Value | None
+    high: Value | None
+    tau: float | None
+    effective_events: int | None
+    reason: str
+
+
+class Confidence(TypedDict):
+    """Intervals of the percentiles, each covering the true one with probability `level`."""
+
+    level: float
+    p50: IntervalItem
+    p99: IntervalItem
+    p999: IntervalItem
+
+
+class LaterLatency(TypedDict, total=False):
+    """Keys that latencies of schema 1 have had only since some time: readers do without them."""
+
+    confidence: Confidence
+
+
+class Latency(LaterLatency):
     """One of the three latencies; `reasons` says why a value is null."""
 
     count: int
