@@ -8,6 +8,7 @@ Everything that can be refused is refused before a board is touched.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
@@ -16,8 +17,8 @@ import numpy as np
 
 from harness import benchmark as benchmarks
 from harness import session as sessions
-from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
+from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
@@ -31,6 +32,7 @@ from harness.report.result import RunRecord, build
 from harness.targets import open_target, resolve
 from harness.tomlfile import near
 from harness.traffic import Events, Schedule, open_source
+from harness.traffic.arrival import make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from harness.fabric.watch import Watcher
     from harness.inventory import Board
     from harness.session import Session
+    from harness.targets import Target
 
 EXIT_STATUS = {"pass": 0, "fail": 1, "invalid": 3, "interrupted": 3}
 NO_DEADLINE = COUNTER_MODULUS - 1
@@ -101,13 +104,19 @@ class Payload:
     golden: NDArray[np.uint8]
 
 
-def run(request: Request, progress: Progress, watcher: Watcher | None = None) -> Outcome:
+def run(
+    request: Request,
+    progress: Progress,
+    watcher: Watcher | None = None,
+    opened: Target | None = None,
+) -> Outcome:
     """Run a benchmark and store its result, whatever the verdict.
 
     Args:
         request: What to run.
         progress: Told how far it has come.
         watcher: Shown counters and histogram while the run lasts; the result does not depend on it.
+        opened: The request's target, if it is open already; it stays open.
 
     Raises:
         InputError: Something the user gave is wrong.
@@ -129,8 +138,12 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
     progress.stage(f"opening {request.target}")
-    with open_target(
-        request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+    with (
+        nullcontext(opened)
+        if opened is not None
+        else open_target(
+            request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+        )
     ) as target:
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")
@@ -178,6 +191,8 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
+        residency=residency(overlay),
+        groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -236,18 +251,12 @@ def make_schedule(benchmark: Benchmark, overlay: Overlay, clock_hz: Fraction) ->
     Raises:
         BenchmarkError: The fabric cannot schedule that rate.
     """
-    arrival, events, entries = benchmark.arrival, benchmark.run.events, overlay.bench.gap_entries
+    arrival, entries = benchmark.arrival, overlay.bench.gap_entries
     try:
-        if arrival.gaps_cycles is not None:
-            return Schedule.gaps_in_cycles(arrival.gaps_cycles, events, gap_entries=entries)
-        rate_hz = arrival.rate_hz or clock_hz
-        if arrival.filling is not None:
-            return Schedule.lhc(rate_hz, clock_hz, arrival.filling, events, gap_entries=entries)
-        if arrival.seed is not None:
-            return Schedule.bernoulli(rate_hz, clock_hz, arrival.seed, events)
-        return Schedule.periodic(rate_hz, clock_hz, events)
+        return make(arrival, benchmark.run.events, clock_hz, entries)
     except InputError as error:
-        raise BenchmarkError(error.what, where="arrival", why=error.why, hint=error.hint) from error
+        where = error.where or "arrival"
+        raise BenchmarkError(error.what, where=where, why=error.why, hint=error.hint) from error
 
 
 def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
@@ -261,10 +270,10 @@ def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
     source = open_source(benchmark.traffic.source, stream.format, stream.values)
     events = source.generate(benchmark.traffic.distinct, benchmark.traffic.seed)
     inputs = stream.format.pack(events.raw, stream.width_bits)
-    if overlay.model_path is None:
+    if overlay.model is None:
         return Payload(events, inputs, identity_rows(inputs))
-    model = load_model(overlay.model_path)
-    return Payload(events, inputs, golden_rows(model, events.raw, overlay.output.width_bits))
+    golden = golden_rows(overlay.model, events.raw, overlay.output.width_bits)
+    return Payload(events, inputs, golden)
 
 
 def _deadline_cycles(benchmark: Benchmark, clock_hz: Fraction) -> int | None:
@@ -281,11 +290,7 @@ def _load(
     deadline_cycles: int | None,
 ) -> None:
     bench = session.bench
-    bench.reset()
-    for register in overlay.accelerator.registers:
-        value = benchmark.accelerator.get(register.name, register.reset)
-        if register.access == "rw":
-            bench.set_accelerator(register.offset, value)
+    sessions.reset(session, overlay, benchmark.accelerator)
     bench.load_events(payload.inputs)
     bench.load_golden(payload.golden)
     bench.arm(
@@ -351,5 +356,6 @@ def _play(
 def _seeds(benchmark: Benchmark) -> dict[str, int]:
     seeds = {"traffic": benchmark.traffic.seed}
     if benchmark.arrival.seed is not None:
-        seeds["arrival"] = benchmark.arrival.seed
+        # What the fabric draws itself, or what its table of gaps was drawn with.
+        seeds["arrival" if benchmark.arrival.random else "gaps"] = benchmark.arrival.seed
     return seeds

@@ -98,6 +98,24 @@ def start(
     return Session(target, bench, identity, clock, ranges)
 
 
+def reset(session: Session, overlay: Overlay, registers: Mapping[str, int]) -> None:
+    """Stop what runs, zero what was counted, reset the accelerator and set its registers.
+
+    Args:
+        session: Of the loaded fabric.
+        overlay: What is loaded.
+        registers: Values by name; the others get what the manifest gives.
+
+    Raises:
+        InfrastructureError: The board failed.
+    """
+    session.bench.reset()
+    for register in overlay.accelerator.registers:
+        if register.access == "rw":
+            value = registers.get(register.name, register.reset)
+            session.bench.set_accelerator(register.offset, value)
+
+
 def block_mover(
     target: Target, image: Image, ranges: Mapping[str, AddressRange]
 ) -> BlockMover | None:

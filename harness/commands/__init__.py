@@ -11,6 +11,8 @@ from typing import Final
 COMMANDS: Final[tuple[str, ...]] = (
     "run",
     "list",
+    "traffic",
+    "analyze",
     "host",
     "validate",
     "doctor",
@@ -24,5 +26,6 @@ COMMANDS: Final[tuple[str, ...]] = (
     "bitstreams",
     "build",
     "generate",
+    "estimate",
 )
 """Names of the modules, in the order of the help text."""

@@ -109,11 +109,16 @@ def _ports(overlay: Overlay) -> Iterator[str]:
             )
 
 
-def _body(overlay: Overlay) -> list[str]:
-    bench, in_width, out_width = overlay.bench, overlay.input.width_bits, overlay.output.width_bits
-    parameters = {
-        "InWidth": in_width,
-        "OutWidth": out_width,
+def accelerator_parameters(overlay: Overlay) -> dict[str, int]:
+    """Return the parameters that every accelerator has."""
+    return {"InWidth": overlay.input.width_bits, "OutWidth": overlay.output.width_bits}
+
+
+def bench_parameters(overlay: Overlay) -> dict[str, int]:
+    """Return the parameters of `stream_bench` in an overlay."""
+    bench = overlay.bench
+    return {
+        **accelerator_parameters(overlay),
         "EventRows": bench.event_rows,
         "GoldenRows": bench.golden_rows,
         "QueueDepth": bench.queue_depth,
@@ -123,6 +128,10 @@ def _body(overlay: Overlay) -> list[str]:
         "GapEntries": bench.gap_entries,
         "InFlight": bench.in_flight,
     }
+
+
+def _body(overlay: Overlay) -> list[str]:
+    in_width, out_width = overlay.input.width_bits, overlay.output.width_bits
     bench_ports = {"clk_i": "aclk", "rst_ni": "aresetn"}
     for direction, name, _ in _LITE:
         if name not in _UNUSED:
@@ -152,12 +161,12 @@ def _body(overlay: Overlay) -> list[str]:
         "  // Beats are always whole.",
         f"  assign m_axis_dma_tkeep = {{{out_width // 8}{{1'b1}}}};",
         "",
-        *_instance("stream_bench", "u_bench", parameters, bench_ports),
+        *_instance("stream_bench", "u_bench", bench_parameters(overlay), bench_ports),
         "",
         *_instance(
             overlay.accelerator.module,
             "u_accelerator",
-            {"InWidth": in_width, "OutWidth": out_width},
+            accelerator_parameters(overlay),
             accelerator_ports,
         ),
         "",

@@ -22,15 +22,19 @@ from harness.report.schema import (
     Result,
     TimeBase,
     Value,
+    Weights,
 )
+from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.architecture.residency import Residency
     from harness.fabric.samples import Counters, LatencyHistogram, Samples
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
+    from harness.traffic.groups import Groups
 
 _NOT_READ: Final = Estimate(None, "the fabric was not read")
 
@@ -50,6 +54,8 @@ class RunRecord:
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
+        residency: Where the weights lived; None if nobody looked.
+        groups: How its events belong together, as the schedule knows; None if they do not.
     """
 
     evidence: Evidence
@@ -62,6 +68,8 @@ class RunRecord:
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
     theory: Theory | None = None
+    residency: Residency | None = None
+    groups: Groups | None = None
 
 
 def build(record: RunRecord) -> Result:
@@ -76,18 +84,24 @@ def build(record: RunRecord) -> Result:
         "target": record.target,
         "overlay": {"name": record.overlay_name, "digest": record.overlay_digest},
         "benchmark": {"name": evidence.benchmark.name, "digest": evidence.benchmark.digest},
+        "arrival": {
+            "process": evidence.benchmark.arrival.process,
+            "groups": None if record.groups is None else _groups(record.groups),
+        },
         "seeds": dict(record.seeds),
         "clock": {
             "nominal_hz": _number(clock.nominal_hz),
             "set_hz": _number(clock.set_hz),
             "measured_hz": _number(clock.measured_hz),
+            "asked_hz": _number(clock.asked_hz),
+            "uncertainty_hz": _number(clock.uncertainty_hz),
         },
         "events": _events(counters, min(record.distinct, evidence.benchmark.run.events)),
         "rate": {
             "target_hz": _number(evidence.target_hz),
             "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
         },
-        "latency": _latencies(evidence.samples, Fraction(clock.measured_hz)),
+        "latency": latencies(evidence.samples, Fraction(clock.measured_hz)),
         "deadline": {
             "cycles": evidence.deadline_cycles,
             "misses": None
@@ -100,8 +114,13 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
+        "weights": None if record.residency is None else _weights(record.residency),
         "facts": dict(record.facts),
     }
+
+
+def _groups(groups: Groups) -> GroupsItem:
+    return {"name": groups.name, "item": groups.item, "sizes": list(groups.sizes)}
 
 
 def _reason(reason: Reason) -> ReasonItem:
@@ -110,6 +129,15 @@ def _reason(reason: Reason) -> ReasonItem:
         "what": reason.what,
         "evidence": reason.evidence,
         "recommendation": reason.recommendation,
+    }
+
+
+def _weights(found: Residency) -> Weights:
+    return {
+        "residency": found.weights,
+        "bytes": found.bytes,
+        "off_chip_bytes_per_inference": found.off_chip_bytes,
+        "basis": found.basis,
     }
 
 
@@ -143,7 +171,8 @@ def _output(evidence: Evidence, counters: Counters | None) -> Output:
     }
 
 
-def _latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
+def latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
+    """Return the three latencies in cycles and, at the measured clock, in ns."""
     if samples is None:
         nothing = _latency(LatencySummary(0, 0, *[_NOT_READ] * 6), clock_hz)
         return {"wait": nothing, "service": nothing, "total": nothing}

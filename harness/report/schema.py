@@ -67,12 +67,19 @@ class Named(TypedDict):
     digest: str
 
 
-class ClockHz(TypedDict):
+class ClockBasics(TypedDict):
     """The fabric clock: built for, given by the board's dividers, counted."""
 
     nominal_hz: float
     set_hz: float
     measured_hz: float
+
+
+class ClockHz(ClockBasics, total=False):
+    """The same, with what earlier results do not say; the true clock is within `uncertainty_hz`."""
+
+    asked_hz: float
+    uncertainty_hz: float
 
 
 class Events(TypedDict):
@@ -155,10 +162,36 @@ class Theory(TypedDict):
     reason: str
 
 
+class Weights(TypedDict):
+    """Where the weights lived; see `harness.architecture.residency.Residency`."""
+
+    residency: str
+    bytes: int | None
+    off_chip_bytes_per_inference: float | None
+    basis: str
+
+
+class Groups(TypedDict):
+    """How events belong together, in a loop; see `harness.traffic.groups.Groups`."""
+
+    name: str
+    item: str
+    sizes: list[int]
+
+
+class Arrival(TypedDict):
+    """The arrival process by its name in benchmark files, and its trains, frames and so on."""
+
+    process: str
+    groups: Groups | None
+
+
 class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
+    weights: Weights | None
+    arrival: Arrival
 
 
 class Result(Later):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.fabric.samples import Kind, LatencyHistogram
-    from harness.report.schema import Latency, Result, Value
+    from harness.report.schema import ClockHz, Latency, Result, Value
 
 _STYLES: Final[Mapping[str, str]] = {
     "pass": "bold black on green",
@@ -120,18 +120,26 @@ def _facts(result: Result) -> Table:
         ("deadline", _deadline(result)),
         ("queue", _queue(result)),
         ("outputs", _outputs(result)),
+        ("weights", text.weights(result)),
         ("theory", theory.line(result)),
     ):
-        table.add_row(Text(name), Text(clean(value)))
+        if value:
+            table.add_row(Text(name), Text(clean(value)))
     return table
 
 
 def _clock(result: Result) -> str:
     clock = result["clock"]
     return (
-        f"{text.hertz(clock['measured_hz'])} measured, {text.hertz(clock['set_hz'])} set, "
-        f"built for {text.hertz(clock['nominal_hz'])}"
+        f"{text.hertz(clock['measured_hz'])} measured{_give_or_take(clock)}, "
+        f"{text.hertz(clock['set_hz'])} set, built for {text.hertz(clock['nominal_hz'])}"
     )
+
+
+def _give_or_take(clock: ClockHz) -> str:
+    """Return how uncertain the measured clock is, in parts per million; nothing if it is exact."""
+    relative = clock.get("uncertainty_hz", 0.0) / clock["measured_hz"]
+    return f" give or take {1e6 * relative:.3g} ppm" if relative else ""
 
 
 def _events(result: Result) -> str:

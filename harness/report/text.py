@@ -76,3 +76,16 @@ def time_base(result: Result) -> str:
     """Return, as a sentence without a full stop, whose time the numbers of a result are."""
     known = _TIME_BASES.get(result["time_base"], "unknown")
     return f"{clean(result['time_base'])}: {known}"
+
+
+def weights(result: Result) -> str:
+    """Return where the weights lived and what that cost an event; empty for older results."""
+    found = result.get("weights")
+    if found is None:
+        return ""
+    if found["residency"] == "none":
+        return "none: the accelerator has no model"
+    size = "" if found["bytes"] is None else f", {found['bytes']:,} bytes"
+    fetched = found["off_chip_bytes_per_inference"]
+    cost = "not counted" if fetched is None else f"{decimal(fetched)} bytes"
+    return f"{clean(found['residency'])}{size}; off chip for every event: {cost}"

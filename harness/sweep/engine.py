@@ -23,6 +23,7 @@ from harness.sweep.journal import SCHEMA, Journal
 from harness.sweep.rows import ERROR, failed, is_measured, row_of
 from harness.sweep.search import boundary
 from harness.sweep.workers import Workers
+from harness.targets import resolve
 from harness.targets.virtual import build_fabric
 
 if TYPE_CHECKING:
@@ -55,11 +56,12 @@ def begin(folder: Path, plan: Plan, jobs: int, progress: Progress) -> Outcome:
     """Make a sweep in a new folder.
 
     Raises:
-        InputError: The plan is wrong, or the folder holds a sweep already.
+        InputError: The plan or the target is wrong, or the folder holds a sweep already.
         InfrastructureError: The folder cannot be written.
     """
     found = matrix.points(plan)
     _check_search(plan, found)
+    resolve(plan.target)  # that there is such a way, before anything is made
     folder = store.prepare(folder)
     with Journal(folder, new=True) as journal:
         journal.append(
@@ -105,7 +107,9 @@ class _Sweep:
         """Measure everything that is missing and return what the sweep shows."""
         self._build({item.overlay for item in found})
         findings: list[dict[str, Any]] = []
-        with Workers(jobs, self._plan.target, self._folder) as workers:
+        # A board has one user at a time: points side by side would keep each other out.
+        alone = bool(resolve(self._plan.target)[0].resource)
+        with Workers(1 if alone else jobs, self._plan.target, self._folder) as workers:
             if self._plan.search is None:
                 self._measure(found, workers)
             else:

@@ -68,10 +68,10 @@ def open_target(
     from harness.targets.lease import Lease  # noqa: PLC0415
 
     if not leased and spec.kind != "uart":
-        return _open(spec, board, progress, purpose, leased=False)
+        return _open(spec, board, progress, wait_s, purpose, leased=False)
     with ExitStack() as held:
         lease = held.enter_context(Lease(spec.resource, purpose, wait_s, progress))
-        target = _open(spec, board, progress, purpose)
+        target = _open(spec, board, progress, wait_s, purpose)
         target.lease = lease
         held.pop_all()
     return target
@@ -81,6 +81,7 @@ def _open(
     spec: TargetSpec,
     board: Board,
     progress: Callable[[str], None],
+    wait_s: float,
     purpose: str,
     *,
     leased: bool = True,
@@ -88,7 +89,9 @@ def _open(
     if spec.kind == "pynq":
         from harness.targets.remote import RemoteTarget  # noqa: PLC0415
 
-        return RemoteTarget(spec.host, spec.port, board, purpose, leased=leased)
+        return RemoteTarget(
+            spec.host, spec.port, board, purpose, wait_s=wait_s, progress=progress, leased=leased
+        )
     if spec.kind == "uart":
         from harness.targets.uart import UartTarget  # noqa: PLC0415
 

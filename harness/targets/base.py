@@ -62,11 +62,14 @@ class DeviceMemory(Protocol):
         """Give it back; twice is harmless."""
 
 
-class Releasable(Protocol):
-    """A right that is given back."""
+class Right(Protocol):
+    """The right to use a board."""
 
     def release(self) -> None:
         """Give it back; twice is harmless."""
+
+    def quarantine(self, reason: str) -> None:
+        """Let nobody have the board until a person has looked after it."""
 
 
 class Target(ABC):
@@ -82,7 +85,7 @@ class Target(ABC):
     """Whether each word of a register access is a message of its own, so that a DMA is cheaper."""
     survives_bus_errors: bool = False
     """Whether a refused access is reported. A processor ends the process that made it (SIGBUS)."""
-    lease: Releasable | None = None
+    lease: Right | None = None
     """The right to use the board, given back with the target."""
 
     @abstractmethod

@@ -67,6 +67,7 @@ class PynqTarget(Target):
         design = self._design(image)
         self._windows.set_design({})
         self._configure(image)
+        self._give_back()  # the design that used it is gone
         self._check_state("is the image for this device, and whole?")
         self._set_port_widths(design)
         return self._allow(design)
@@ -202,6 +203,9 @@ class PynqTarget(Target):
 
     def close(self) -> None:
         """Give back memory that is still held."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         while self._memory:
             with suppress(HarnessError):  # the board may be gone, and with it the memory
                 self._memory.pop().close()

@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from harness.emulation.board import VirtualBoard
-from harness.emulation.build import Recipe, build
+from harness.emulation.build import Recipe, build, key_of
 from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
 from harness.errors import ImageError, OverlayError
@@ -31,13 +31,26 @@ def build_fabric(overlay: Overlay, progress: Callable[[str], None] = lambda _: N
         OverlayError: Its generated files are stale.
         ToolchainError: Verilator or the compiler is missing or failed.
     """
-    recipe = Recipe(
+    return build(_recipe(overlay), lambda text: progress(f"{overlay.name}: {text}"))
+
+
+def fabric_key(overlay: Overlay) -> str:
+    """Return the digest of all that decides the compiled fabric, compilers included, in hex.
+
+    Raises:
+        OverlayError: Its generated files are stale.
+        ToolchainError: Verilator or the compiler is missing.
+    """
+    return key_of(_recipe(overlay))
+
+
+def _recipe(overlay: Overlay) -> Recipe:
+    return Recipe(
         name=overlay.name,
         sources=(*overlay.waivers, *overlay.rtl_sources()),
         in_bytes=overlay.input.beat_bytes,
         out_bytes=overlay.output.beat_bytes,
     )
-    return build(recipe, lambda text: progress(f"{overlay.name}: {text}"))
 
 
 def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> Fabric:

@@ -63,6 +63,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "target",
         "overlay",
         "benchmark",
+        "arrival",
         "seeds",
         "clock",
         "events",
@@ -72,6 +73,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "queue",
         "output",
         "theory",
+        "weights",
         "facts",
     ]
     assert found["events"] == {
@@ -96,7 +98,9 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
     assert total["p99"] == {"cycles": 26, "ns": 130}
     assert found["deadline"] == {"cycles": 40, "misses": 0}
     assert found["queue"] == {"max_depth": 0, "limit": 64}
-    assert found["clock"] == {"nominal_hz": 2e8, "set_hz": 2e8, "measured_hz": 2e8}
+    assert found["clock"] == {
+        "nominal_hz": 2e8, "set_hz": 2e8, "measured_hz": 2e8, "asked_hz": 2e8, "uncertainty_hz": 0,
+    }  # fmt: skip
     assert found["output"]["bit_exact"] is True
     assert found["verdict"] == "pass"
     assert json.loads(json.dumps(found, allow_nan=False)) == found

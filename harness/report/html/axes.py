@@ -195,7 +195,7 @@ def _time_axis(area: Frame, scale: Linear, y: float, per_cycle: float, title: st
     )
 
 
-def bottom_axis(area: Frame, scale: Linear, title: str, most: int = 10, unit: str = "") -> Html:
+def bottom_axis(area: Frame, scale: Scale, title: str, most: int = 10, unit: str = "") -> Html:
     """Return an axis below a frame that is no time axis."""
     y = area.bottom
     return tag(

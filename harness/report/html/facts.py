@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _ARRIVALS: Final = {
     "bernoulli": "at random, in each cycle with the same probability",
     "periodic": "periodic, as the stamps show",
+    "frames": "at random places in frames, as the run recorded",
+    "spills": "in spills, as the run recorded",
+    "shots": "in sequences back to back, as the run recorded",
+    "trace": "at recorded times",
     "unknown": "not known: the trace fits no process that this report knows",
 }
 _INTERVALS: Final = {
@@ -117,6 +121,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         f"at most {text.count(queue['max_depth'])} waited, {text.count(queue['limit'])} may",
     )
     yield "outputs", _outputs(result)
+    yield "weights", text.weights(result)
     yield "seeds", ", ".join(f"{name} {seed}" for name, seed in result["seeds"].items())
     yield "when", _when(facts)
     yield "versions", ", ".join(f"{k} {v}" for k, v in _table(facts, "versions").items() if v)
