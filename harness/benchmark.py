@@ -187,6 +187,20 @@ class Require:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalMemory:
+    """What the memory port of the overlay meets, on the virtual board.
+
+    Args:
+        model: Name of a memory of `harness.memories`, instead of the board's own.
+    """
+
+    model: str
+
+    def __post_init__(self) -> None:
+        _check_name("model", self.model)
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """One benchmark; see the README for the file format.
 
@@ -201,6 +215,7 @@ class Benchmark:
         board: Board to run on unless told otherwise.
         accelerator: Register name to value, written before the run.
         require: What must hold for a run to pass.
+        memory: External memory, for an overlay with a port to it; None for the board's own.
     """
 
     schema: int
@@ -213,6 +228,7 @@ class Benchmark:
     board: str = "zcu104"
     accelerator: Mapping[str, int] = field(default_factory=dict)
     require: Require = field(default_factory=Require)
+    memory: ExternalMemory | None = None
 
     def __post_init__(self) -> None:
         for name in ("name", "overlay", "board"):
@@ -254,6 +270,8 @@ class Benchmark:
         """
         content = dataclasses.asdict(self)
         del content["summary"]
+        if self.memory is None:  # as it was before memories could be named
+            del content["memory"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_canonical)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -23,6 +23,7 @@ from harness.manifest import (
     NAME,
     Accelerator,
     BenchSizes,
+    MemoryPort,
     RegisterSpec,
     Stream,
     need,
@@ -44,6 +45,7 @@ __all__ = [
     "Accelerator",
     "BenchSizes",
     "Image",
+    "MemoryPort",
     "Overlay",
     "RegisterSpec",
     "Stream",
@@ -108,6 +110,7 @@ class Overlay:
         bench: Sizes of the measuring IP.
         gpio_bits: Width of an AXI GPIO beside it, `axi_gpio_leds`, for tests of the way to the
             board; 0 for none. Its outputs are left open.
+        memory: Its port to external memory, for weights that lie there; None without one.
         root: Folder that holds `overlays/` and `bitstreams/`.
     """
 
@@ -122,6 +125,7 @@ class Overlay:
     output: Stream
     bench: BenchSizes = field(default_factory=BenchSizes)
     gpio_bits: int = 0
+    memory: MemoryPort | None = None
 
     root: Path = field(init=False, compare=False)
 
@@ -138,6 +142,8 @@ class Overlay:
         for board in self.boards:
             need(_BOARD.fullmatch(board), "is no board name", "boards", board)
             need(self.boards.count(board) == 1, "names a board twice", "boards", board)
+        if self.memory is not None:
+            need(self.accelerator.model, "has no model whose weights it could hold", "memory")
         self.bench.check_windows(self.input.beat_bytes, self.output.beat_bytes)
 
     @property
@@ -198,6 +204,8 @@ class Overlay:
         """Identity of the design: SHA-256 of manifest, registers and sources, 128 bits in hex."""
         described = dataclasses.asdict(self)
         del described["root"]
+        if self.memory is None:  # as it was before there were such ports
+            del described["memory"]
         registers = [dataclasses.asdict(item) for item in REGISTERS]
         windows = [dataclasses.asdict(item) for item in WINDOWS]
         layout = [GENERATOR_VERSION, ABI, MAGIC, UNMAPPED_WORD, registers, windows]

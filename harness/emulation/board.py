@@ -75,6 +75,9 @@ class FabricLike(Protocol):
     def flush(self) -> None:
         """Forget what is queued either way."""
 
+    def attach(self, arena: ContiguousMemory, clock: Callable[[], Fraction | None]) -> None:
+        """Let it read contiguous memory, if it has a port for that; `clock` says its clock in Hz."""
+
     def close(self) -> None:
         """Give it back; twice is harmless."""
 
@@ -146,6 +149,7 @@ class VirtualBoard:
         design = parse_hwh(hwh_text)
         self._accept_design(design)
         fabric = self._build(facts["digest"])
+        fabric.attach(self.memory, lambda: self.pl_clock_hz)
         self._fold()
         self._fabric, self._design = fabric, design
         self._epoch_cycle = fabric.cycle

@@ -90,9 +90,11 @@ def _weights(overlay: Overlay) -> dict[Path, bytes]:
                 hint="make the manifest agree with model.json",
             )
     from harness.generate.network import weights_package  # noqa: PLC0415
+    from harness.generate.streaming import streaming_package  # noqa: PLC0415
 
-    path = overlay.folder / str(overlay.weights_source)
-    return {path: weights_package(model).encode()}
+    path, port = overlay.folder / str(overlay.weights_source), overlay.memory
+    text = weights_package(model) if port is None else streaming_package(model, port)
+    return {path: text.encode()}
 
 
 def _settle(files: dict[Path, bytes], check: bool) -> list[Path]:

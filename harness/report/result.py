@@ -17,6 +17,7 @@ from harness.report.schema import (
     Events,
     Latencies,
     Latency,
+    Memory,
     Output,
     ReasonItem,
     Result,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.fabric.samples import Counters, LatencyHistogram, Samples
+    from harness.fabric.weights import OffChip
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
@@ -50,6 +52,7 @@ class RunRecord:
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
+        off_chip: What it took from external memory; None for an overlay without a port to one.
     """
 
     evidence: Evidence
@@ -62,13 +65,14 @@ class RunRecord:
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
     theory: Theory | None = None
+    off_chip: OffChip | None = None
 
 
 def build(record: RunRecord) -> Result:
     """Return the content of `result.json`."""
     evidence, clock = record.evidence, record.evidence.clock
     counters = evidence.samples.counters if evidence.samples is not None else None
-    return {
+    result: Result = {
         "schema": SCHEMA,
         "verdict": record.verdict.outcome,
         "reasons": [_reason(reason) for reason in record.verdict.reasons],
@@ -101,6 +105,22 @@ def build(record: RunRecord) -> Result:
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
         "facts": dict(record.facts),
+    }
+    if record.off_chip is not None:
+        result["memory"] = _memory(record.off_chip, counters)
+    return result
+
+
+def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+    completed = counters.completed if counters is not None else 0
+    used = off_chip.used_bytes
+    return {
+        "bytes_fetched": off_chip.fetched_bytes,
+        "bytes_used": used,
+        "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,
+        "bytes_per_inference_expected": off_chip.event_bytes,
+        "resident_share": off_chip.resident_rows / off_chip.rows,
+        "stalled_cycles": off_chip.stalled_cycles,
     }
 
 

@@ -155,10 +155,25 @@ class Theory(TypedDict):
     reason: str
 
 
+class Memory(TypedDict):
+    """External memory: what was read from it; `resident_share` of the weights lay on chip.
+
+    What was fetched and not used was read ahead for an event that did not come.
+    """
+
+    bytes_fetched: int
+    bytes_used: int
+    bytes_per_inference: float | None
+    bytes_per_inference_expected: int
+    resident_share: float
+    stalled_cycles: int
+
+
 class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
+    memory: Memory  # only of overlays with a port to it
 
 
 class Result(Later):

@@ -121,6 +121,7 @@ def _facts(result: Result) -> Table:
         ("queue", _queue(result)),
         ("outputs", _outputs(result)),
         ("theory", theory.line(result)),
+        *([("memory", text.memory(result))] if "memory" in result else []),
     ):
         table.add_row(Text(name), Text(clean(value)))
     return table

@@ -76,3 +76,18 @@ def time_base(result: Result) -> str:
     """Return, as a sentence without a full stop, whose time the numbers of a result are."""
     known = _TIME_BASES.get(result["time_base"], "unknown")
     return f"{clean(result['time_base'])}: {known}"
+
+
+def memory(result: Result) -> str:
+    """Return what a run took from external memory, empty if its overlay has no port to one."""
+    if "memory" not in result:
+        return ""
+    found = result["memory"]
+    share = found["bytes_per_inference"]
+    taken = NOTHING if share is None else decimal(share)
+    name = result["facts"].get("target", {}).get("memory", "the board's own")
+    return (
+        f"{taken} bytes an inference off chip, {decimal(100 * found['resident_share'])} % of the "
+        f"weights resident; {count(found['stalled_cycles'])} cycles waiting for weights; "
+        f"memory: {clean(name)}"
+    )

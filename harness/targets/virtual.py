@@ -9,7 +9,8 @@ from harness.emulation.board import VirtualBoard
 from harness.emulation.build import Recipe, build
 from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
-from harness.errors import ImageError, OverlayError
+from harness.errors import ImageError, InputError, OverlayError
+from harness.memories import MEMORIES, find_memory, memory_of_board
 from harness.overlay import find_overlay, list_overlays
 from harness.targets.local import configure_with_pynq
 from harness.targets.pynq import PynqTarget, needs_processor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.inventory import Board
+    from harness.memories import Memory
     from harness.overlay import Image, Overlay
     from harness.targets.base import TimeBase
 
@@ -30,17 +32,30 @@ def build_fabric(overlay: Overlay, progress: Callable[[str], None] = lambda _: N
         OverlayError: Its generated files are stale.
         ToolchainError: Verilator or the compiler is missing or failed.
     """
+    port = overlay.memory
     recipe = Recipe(
         name=overlay.name,
         sources=(*overlay.waivers, *overlay.rtl_sources()),
         in_bytes=overlay.input.beat_bytes,
         out_bytes=overlay.output.beat_bytes,
+        defines=() if port is None else (("FABRIC_MEMORY_BYTES", port.data_bits // 8),),
     )
     return build(recipe, lambda text: progress(f"{overlay.name}: {text}"))
 
 
-def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> Fabric:
+def fabric_of(
+    digest: str,
+    board: Board,
+    progress: Callable[[str], None] = lambda _: None,
+    memory: Memory | None = None,
+) -> Fabric:
     """Make the fabric that an emulation image names by its overlay's digest.
+
+    Args:
+        digest: Of the overlay.
+        board: Which board it is configured into.
+        progress: Told what is being compiled.
+        memory: What its memory port reaches, if it has one; None for the board's own memory.
 
     Raises:
         ImageError: No overlay here has that digest.
@@ -57,6 +72,7 @@ def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> 
                 build_fabric(overlay, progress),
                 in_bytes=overlay.input.beat_bytes,
                 out_bytes=overlay.output.beat_bytes,
+                memory=_memory(overlay, board, memory),
             )
     raise ImageError(
         f"no overlay here has the digest {digest}",
@@ -64,6 +80,19 @@ def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> 
         why=f"looked at {', '.join(list_overlays())}",
         hint="run: harness generate",
     )
+
+
+def _memory(overlay: Overlay, board: Board, chosen: Memory | None) -> Memory | None:
+    if overlay.memory is None:
+        return None
+    memory = chosen or memory_of_board(board.name)
+    if memory is None:
+        raise InputError(
+            f"nothing is known of the memory of board {board.name}",
+            where="memory.model",
+            hint=f"choose one of {', '.join(MEMORIES)}",
+        )
+    return memory
 
 
 class VirtualTarget(PynqTarget):
@@ -88,8 +117,15 @@ class VirtualTarget(PynqTarget):
     ) -> None:
         needs_processor(board)
         self.prefers_dma = prefers_dma
-        self._virtual = VirtualBoard(board, lambda digest: fabric_of(digest, progress))
+        self._external: Memory | None = None
+        self._virtual = VirtualBoard(
+            board, lambda digest: fabric_of(digest, board, progress, self._external)
+        )
         super().__init__(VirtualDevice(self._virtual), board)
+
+    def use_memory(self, name: str) -> None:
+        """Choose what the memory port of an overlay reaches."""
+        self._external = find_memory(name)
 
     def now_ns(self) -> int:
         """Return simulated time."""
@@ -101,7 +137,9 @@ class VirtualTarget(PynqTarget):
 
     def facts(self) -> dict[str, str]:
         """Return what the board pretends to be, and what simulates it."""
-        return {**super().facts(), "verilator": metadata.version("verilator")}
+        memory = self._external or memory_of_board(self._board.name)
+        named = {} if memory is None else {"memory": f"model {memory.name}: {memory.title}"}
+        return {**super().facts(), **named, "verilator": metadata.version("verilator")}
 
     def close(self) -> None:
         """Free memory and model."""

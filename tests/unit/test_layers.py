@@ -28,6 +28,7 @@ LAYERS = [
     {"emulation"},
     {"benchmark"},
     {"overlay", "traffic"},
+    {"memories"},
     {"manifest", "bitfile", "ps_clocks"},
     {"accelerators", "inventory", "overlay_files", "tomlfile"},
     {"quantity"},

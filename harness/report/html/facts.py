@@ -117,6 +117,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         f"at most {text.count(queue['max_depth'])} waited, {text.count(queue['limit'])} may",
     )
     yield "outputs", _outputs(result)
+    if "memory" in result:
+        yield "memory", text.memory(result)
     yield "seeds", ", ".join(f"{name} {seed}" for name, seed in result["seeds"].items())
     yield "when", _when(facts)
     yield "versions", ", ".join(f"{k} {v}" for k, v in _table(facts, "versions").items() if v)
