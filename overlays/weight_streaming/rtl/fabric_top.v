@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-// overlay digest 4c9488379e37071309078ec9ae09ce50
+// overlay digest 188a0262188b9c273c7826b43f991168
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

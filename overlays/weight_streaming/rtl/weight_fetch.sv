@@ -64,7 +64,8 @@ module weight_fetch #(
 
   state_e                 state_q;
   logic                   load_q, give, take, ask, done;
-  count_t                 next_q, left, to_page, size;
+  count_t                 next_q, left, size;
+  int unsigned            to_page;
   logic [2:0]             bursts_q;
   logic [FillWidth-1:0]   room_q;
   logic [PTR_WIDTH-1:0]   wptr_q, rptr_q;
@@ -73,12 +74,12 @@ module weight_fetch #(
 
   assign left    = count_t'(Beats) - next_q;
   // A burst must not cross a page of 4096 bytes; the base is the start of one.
-  assign to_page = count_t'(PAGE_BEATS - (32'(next_q) % PAGE_BEATS));
+  assign to_page = PAGE_BEATS - (32'(next_q) % PAGE_BEATS);
 
   always_comb begin
     size = count_t'(Burst);
     if (left < size) size = left;
-    if (to_page < size) size = to_page;
+    if (to_page < 32'(size)) size = count_t'(to_page);
   end
 
   assign ask = (state_q == LOAD || state_q == STREAM) && left != '0 && 32'(room_q) >= 32'(size)
@@ -156,6 +157,16 @@ module weight_fetch #(
       end
     end
   end
+
+`ifndef ASSERTS_OFF
+  always_ff @(posedge clk_i) begin
+    if (bus_rst_ni) begin
+      assert (!(ask && size == '0)) else $error("weight_fetch: a burst without a beat");
+      assert (!(take && 32'(held_q) == Depth)) else $error("weight_fetch: no room for a beat");
+      assert (!(m_axi_rvalid_i && bursts_q == '0)) else $error("weight_fetch: a beat nobody asked for");
+    end
+  end
+`endif
 
 endmodule
 

@@ -1,5 +1,5 @@
 # Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-# overlay digest 4c9488379e37071309078ec9ae09ce50
+# overlay digest 188a0262188b9c273c7826b43f991168
 # Builds the bitstream of overlay weight_streaming for TUL PYNQ-Z2.
 #
 #   vivado -mode batch -source overlays/weight_streaming/vivado/pynq-z2.tcl
@@ -76,7 +76,7 @@ set_property -dict [list \
 ] [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_dma:7.1 axi_dma_0]
 set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 2] \
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 axi_smc_control]
-set_property -dict [list CONFIG.NUM_SI 2 CONFIG.NUM_MI 1] \
+set_property -dict [list CONFIG.NUM_SI 3 CONFIG.NUM_MI 1] \
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 axi_smc_memory]
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 proc_sys_reset_0
 
@@ -88,6 +88,7 @@ foreach {from to} {
   stream_bench_0/m_axis_dma axi_dma_0/S_AXIS_S2MM
   axi_dma_0/M_AXI_MM2S axi_smc_memory/S00_AXI
   axi_dma_0/M_AXI_S2MM axi_smc_memory/S01_AXI
+  stream_bench_0/m_axi axi_smc_memory/S02_AXI
   axi_smc_memory/M00_AXI processing_system7_0/S_AXI_HP0
 } {
   connect_bd_intf_net [get_bd_intf_pins $from] [get_bd_intf_pins $to]
@@ -112,6 +113,8 @@ foreach space {Data_MM2S Data_S2MM} {
   assign_bd_address -offset 0x0 -range 0x20000000 \
     -target_address_space [get_bd_addr_spaces axi_dma_0/$space] [get_bd_addr_segs processing_system7_0/S_AXI_HP0/HP0_DDR_LOWOCM]
 }
+assign_bd_address -offset 0x0 -range 0x20000000 \
+  -target_address_space [get_bd_addr_spaces stream_bench_0/m_axi] [get_bd_addr_segs processing_system7_0/S_AXI_HP0/HP0_DDR_LOWOCM]
 validate_bd_design
 save_bd_design
 
@@ -138,7 +141,7 @@ set record [open [file join $out pynq-z2.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"weight_streaming\""
 puts $record "board = \"pynq-z2\""
-puts $record "digest = \"4c9488379e37071309078ec9ae09ce50\""
+puts $record "digest = \"188a0262188b9c273c7826b43f991168\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
