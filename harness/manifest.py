@@ -188,6 +188,8 @@ class Accelerator:
         latency_register: Register that sets the cycles from a beat in to the beat out instead.
         jitter_register: Register that adds random cycles to the latency unless it is zero.
         model: Model file below `overlays/<name>`, if outputs are computed from one.
+        weights: Where the weights are while it runs: `off-chip` means that they are fetched from
+            external memory again and again, for every event or for some.
     """
 
     module: str
@@ -200,6 +202,7 @@ class Accelerator:
     latency_register: str | None = None
     jitter_register: str | None = None
     model: str | None = None
+    weights: Literal["on-chip", "off-chip"] = "on-chip"
 
     def __post_init__(self) -> None:
         need(NAME.fullmatch(self.module), "must be a lower_case word", "module", self.module)

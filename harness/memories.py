@@ -86,7 +86,7 @@ _ALL = (
         port_bytes=8,
         granule_bytes=16,
         latency_ns=214.0,
-        row_miss_ns=26.25,
+        row_miss_ns=26.66,
         banks=8,
         row_bytes=2048,
         refresh_every_ns=7800.0,
@@ -98,8 +98,8 @@ _ALL = (
             "too: 374 ns for 128 bytes at 100 MHz; less 16 beats of 10 ns, that is 214 ns",
             "UG585: HP port of 64 bits, 8 reads of 16 beats under way, as much as two bursts of 512 "
             "bytes; sequential reads reach 97 % of the peak, which is what the refresh leaves here",
-            "JESD79-3F: DDR3-1066 7-7-7, tRP + tRCD = 26.25 ns; x16 of 4 Gb: 8 banks, pages of "
-            "2 KiB, tREFI 7.8 us, tRFC 260 ns",
+            "TUL's Vivado preset: 525 MHz, tRP and tRCD of 7 cycles; JESD79-3F, x16 of 4 Gb: 8 banks, "
+            "pages of 2 KiB, tREFI 7.8 us, tRFC 260 ns",
         ),
     ),
     Memory(
@@ -109,7 +109,7 @@ _ALL = (
         port_bytes=16,
         granule_bytes=64,
         latency_ns=150.0,
-        row_miss_ns=28.32,
+        row_miss_ns=26.66,
         banks=8,
         row_bytes=8192,
         refresh_every_ns=7800.0,
@@ -118,7 +118,7 @@ _ALL = (
         sources=(
             "UG1267: PS DDR4 of 64 bits, four x16 devices; DS925: PS memory up to 2400 Mb/s",
             "UG1085: HP port of 128 bits",
-            "Micron's 4 Gb DDR4-2400: tRCD = tRP = 14.16 ns; JESD79-4: 8 banks and pages of 2 KiB a "
+            "JESD79-4: DDR4-2400R, tRP and tRCD of 16 cycles; x16 of 4 Gb: 8 banks, pages of 2 KiB a "
             "device, tREFI 7.8 us, tRFC 260 ns",
         ),
         assumed=("latency_ns", "bursts"),

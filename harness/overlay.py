@@ -206,6 +206,8 @@ class Overlay:
         del described["root"]
         if self.memory is None:  # as it was before there were such ports
             del described["memory"]
+        if self.accelerator.weights == "on-chip":
+            del described["accelerator"]["weights"]  # the default; says nothing that sources do not
         registers = [dataclasses.asdict(item) for item in REGISTERS]
         windows = [dataclasses.asdict(item) for item in WINDOWS]
         layout = [GENERATOR_VERSION, ABI, MAGIC, UNMAPPED_WORD, registers, windows]

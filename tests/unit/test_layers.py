@@ -26,6 +26,7 @@ LAYERS = [
     {"fabric"},
     {"targets"},
     {"emulation"},
+    {"architecture"},
     {"benchmark"},
     {"overlay", "traffic"},
     {"memories"},
