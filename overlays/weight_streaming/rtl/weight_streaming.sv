@@ -60,11 +60,11 @@ module weight_streaming
 
   // ---------------------------------------------------------------- registers
 
-  logic [31:0]             low_q, high_q, checksum_q, sum;
+  logic [31:0]             low_q, high_q, checksum_q, sum, sum_q;
   logic [6:0]              resident_q;
   logic [2:0]              outstanding_q;
   logic [63:0]             fetched_q, used_q, stalled_q;
-  logic                    load_q, loaded, loaded_q, error_q, counting;
+  logic                    load_q, loaded, loaded_q, error_q, counting, summed_q;
   logic                    fetched, error, beat_valid, beat_ready, row_valid, row_ready, weights_valid, resident;
   logic                    weights_ready, result_valid, result_ready;
   logic [MemDataWidth-1:0] beat;
@@ -114,8 +114,14 @@ module weight_streaming
   end
 
   always_comb begin
-    sum = checksum_q;
+    sum = '0;
     for (int unsigned w = 0; w < WORDS; w++) sum = sum + beat[w*32+:32];
+  end
+
+  // Sixteen words a cycle: a register between their sum and the total.
+  always_ff @(posedge clk_i) begin
+    sum_q    <= sum;
+    summed_q <= !loaded_q && !load_q && beat_valid && beat_ready;
   end
 
   assign counting = loaded_q && rst_ni;
@@ -132,7 +138,7 @@ module weight_streaming
       kept_rows_q  <= ROW_WIDTH'(resident_q) / ROW_WIDTH'(GROUP_ROWS) * ROW_WIDTH'(GROUP_ROWS);
       first_beat_q <= BEAT_WIDTH'(32'(resident_q) / GROUP_ROWS * GROUP_BEATS);
     end else begin
-      if (!loaded_q && beat_valid && beat_ready) checksum_q <= sum;
+      if (summed_q) checksum_q <= checksum_q + sum_q;
       if (error) error_q <= 1'b1;
       if (counting && fetched) fetched_q <= fetched_q + 1'b1;
       if (counting && weights_valid && weights_ready && !resident) used_q <= used_q + 1'b1;
