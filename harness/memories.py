@@ -7,6 +7,7 @@ project's assumption, to be replaced by a measurement on the board.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +23,8 @@ __all__ = ["MEMORIES", "Bound", "Memory", "bound", "find_memory", "memory_of_boa
 ENGINE_BUBBLES = 3
 """Cycles between two layers in which overlay weight_streaming takes no row."""
 HANDOVER_CYCLES = 2
+_ROUNDS = 840  # whole periods of whatever pattern up to eight places make
+_SAME = 1e-6
 """From the last beat of a burst to the address of the one that takes its place."""
 
 
@@ -94,12 +97,12 @@ _ALL = (
         bursts=2,
         sources=(
             "TUL PYNQ-Z2, and Digilent's manual of the PYNQ-Z1: 512 MB DDR3, 16 bits at 1050 MT/s",
-            "github.com/ammrat13/pynqz2-ram-tester, measured on a PYNQ-Z2 with the processor reading "
-            "too: 374 ns for 128 bytes at 100 MHz; less 16 beats of 10 ns, that is 214 ns",
-            "UG585: HP port of 64 bits, 8 reads of 16 beats under way, as much as two bursts of 512 "
-            "bytes; sequential reads reach 97 % of the peak, which is what the refresh leaves here",
-            "TUL's Vivado preset: 525 MHz, tRP and tRCD of 7 cycles; JESD79-3F, x16 of 4 Gb: 8 banks, "
-            "pages of 2 KiB, tREFI 7.8 us, tRFC 260 ns",
+            "github.com/ammrat13/pynqz2-ram-tester, on a PYNQ-Z2 with the processor reading too: "
+            "374 ns for 128 bytes at 100 MHz; less 16 beats of 10 ns, that is 214 ns",
+            "UG585: HP port of 64 bits, 8 reads of 16 beats under way, as much as two bursts of "
+            "512 bytes; sequential reads reach 97 % of the peak, as the refresh leaves here",
+            "TUL's Vivado preset: 525 MHz, tRP and tRCD of 7 cycles",
+            "JESD79-3F, x16 of 4 Gb: 8 banks, pages of 2 KiB, tREFI 7.8 us, tRFC 260 ns",
         ),
     ),
     Memory(
@@ -118,8 +121,8 @@ _ALL = (
         sources=(
             "UG1267: PS DDR4 of 64 bits, four x16 devices; DS925: PS memory up to 2400 Mb/s",
             "UG1085: HP port of 128 bits",
-            "JESD79-4: DDR4-2400R, tRP and tRCD of 16 cycles; x16 of 4 Gb: 8 banks, pages of 2 KiB a "
-            "device, tREFI 7.8 us, tRFC 260 ns",
+            "JESD79-4: DDR4-2400R, tRP and tRCD of 16 cycles; x16 of 4 Gb: 8 banks, pages of 2 KiB "
+            "a device, tREFI 7.8 us, tRFC 260 ns",
         ),
         assumed=("latency_ns", "bursts"),
     ),
@@ -185,7 +188,8 @@ class Bound:
 
     Args:
         bandwidth: The weights over what memory and ports pass.
-        latency: Their bursts, as many at a time as may be under way, over the time each takes.
+        latency: Their bursts one after the other, where each also waits for the one that must have
+            ended before it may be asked for; never less than `bandwidth`.
         compute: The rows, and the engine's pauses between layers.
     """
 
@@ -203,7 +207,7 @@ class Bound:
         """Which one that is."""
         if self.interval == self.compute:
             return "compute"
-        return "bandwidth" if self.interval == self.bandwidth else "latency"
+        return "bandwidth" if self.latency - self.bandwidth < _SAME else "latency"
 
 
 def bound(
@@ -227,11 +231,29 @@ def bound(
     beats = laid.streamed_beats(laid.resident_rows(resident_rows))
     rate = min(memory.bytes_per_cycle(clock_hz), laid.beat_bytes)
     at_once = min(outstanding, memory.bursts, port.prefetch_beats // port.burst_beats)
-    bursts = -(-beats // port.burst_beats)
-    latency_cycles = memory.latency_ns * clock_hz / 1e9 + HANDOVER_CYCLES
-    transfer = beats * laid.beat_bytes / rate
+    sizes = [min(port.burst_beats, beats - at) for at in range(0, beats, port.burst_beats)]
+    transfers = [size * laid.beat_bytes / rate for size in sizes]
+    wait = memory.latency_ns * clock_hz / 1e9 + HANDOVER_CYCLES
     return Bound(
-        bandwidth=transfer,
-        latency=(bursts * latency_cycles + transfer) / at_once,
+        bandwidth=sum(transfers),
+        latency=_repeated(transfers, wait, at_once),
         compute=laid.rows + ENGINE_BUBBLES * (len(laid.model.layers) - 1),
     )
+
+
+def _repeated(transfers: list[float], wait: float, at_once: int) -> float:
+    """Return the cycles of one of many rounds of bursts.
+
+    Burst n ends at e(n) = max(e(n - 1), e(n - at_once) + wait) + transfer(n): behind the one before
+    it, and no sooner than a free place and the memory allow.
+    """
+    if not transfers:
+        return 0.0
+    ends: deque[float] = deque([0.0] * at_once, at_once)
+    settled = 0.0
+    for turn in range(2 * _ROUNDS):
+        if turn == _ROUNDS:
+            settled = ends[-1]
+        for transfer in transfers:
+            ends.append(max(ends[-1], ends[0] + wait) + transfer)
+    return (ends[-1] - settled) / _ROUNDS

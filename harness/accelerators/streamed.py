@@ -129,4 +129,3 @@ class Streamed:
         laid = np.zeros((rows * per_row, spread), np.int64)
         laid[: layer.inputs, : layer.outputs] = layer.weights.T
         return laid.reshape(rows, self.lanes)
-

@@ -76,7 +76,7 @@ class FabricLike(Protocol):
         """Forget what is queued either way."""
 
     def attach(self, arena: ContiguousMemory, clock: Callable[[], Fraction | None]) -> None:
-        """Let it read contiguous memory, if it has a port for that; `clock` says its clock in Hz."""
+        """Let its memory port, if it has one, read `arena`; `clock` says its clock in Hz."""
 
     def close(self) -> None:
         """Give it back; twice is harmless."""

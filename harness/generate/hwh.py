@@ -89,9 +89,9 @@ def _modules(design: BlockDesign) -> list[Module]:
     gpio = [_gpio(design)] if design.gpio_parameters else []
     masters = 2 + len(gpio)
     control = _interconnect(CONTROL_INTERCONNECT, "lite", masters=masters, slaves=1, bits=32)
-    port, streams = design.overlay.memory, (design.overlay.input, design.overlay.output)
-    widest = max(*(stream.width_bits for stream in streams), port.data_bits if port else 0)
-    slaves = 3 if port else 2
+    reads, streams = design.overlay.memory, (design.overlay.input, design.overlay.output)
+    widest = max(*(stream.width_bits for stream in streams), reads.data_bits if reads else 0)
+    slaves = 3 if reads else 2
     memory = _interconnect(MEMORY_INTERCONNECT, "full", masters=1, slaves=slaves, bits=widest)
     reset = _reset()
     names = design.ps
@@ -104,7 +104,7 @@ def _modules(design: BlockDesign) -> list[Module]:
     connect_bus(bench, "m_axis_dma", dma, "S_AXIS_S2MM")
     connect_bus(dma, "M_AXI_MM2S", memory, "S00_AXI")
     connect_bus(dma, "M_AXI_S2MM", memory, "S01_AXI")
-    if port is not None:
+    if reads is not None:
         connect_bus(bench, "m_axi", memory, "S02_AXI")
     connect_bus(memory, "M00_AXI", ps, names.memory_bus)
     clocked = (

@@ -63,7 +63,7 @@ def _parameters(laid: Streamed, port: MemoryPort) -> Iterator[str]:
     ):
         yield f"  /// {doc}"
         yield f"  localparam int unsigned {name} = {number};"
-    yield "\n  /// Of each layer: rows, logarithm of the lanes of an input, and how it is requantised."
+    yield "\n  /// Of each layer: rows, logarithm of an input's lanes, and how it is requantised."
     formats = [layer.output_format for layer in layers]
     floor = [0 if layer.activation == "relu" else layer.output_format.minimum for layer in layers]
     for kind, name, numbers in (

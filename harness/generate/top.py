@@ -132,7 +132,6 @@ def _ports(overlay: Overlay) -> Iterator[str]:
                 f"TDATA_NUM_BYTES {bits // 8}, HAS_TKEEP 1, HAS_TLAST 1" if name == "tdata" else "",
             )
 
-
     if (port := overlay.memory) is not None:
         for index, (direction, name, bits) in enumerate(_memory_ports(port)):
             yield _port(
@@ -187,12 +186,12 @@ def _body(overlay: Overlay) -> list[str]:
         accelerator_ports[f"cfg_{name}_{'i' if outward else 'o'}"] = f"cfg_{name}"
     settings = {"InWidth": in_width, "OutWidth": out_width}
     constants = []
-    if (port := overlay.memory) is not None:
-        settings |= {"MemAddrWidth": port.address_bits, "MemDataWidth": port.data_bits}
-        # A burst that is under way must end, whatever becomes of the run: the bus has a reset apart.
+    if (memory := overlay.memory) is not None:
+        settings |= {"MemAddrWidth": memory.address_bits, "MemDataWidth": memory.data_bits}
+        # A burst that is under way must end, whatever becomes of the run: the bus has its own.
         accelerator_ports["bus_rst_ni"] = "aresetn"
-        fixed = _FIXED | {"arsize": f"3'd{(port.data_bits // 8).bit_length() - 1}"}
-        for direction, name, _ in _memory_ports(port):
+        fixed = _FIXED | {"arsize": f"3'd{(memory.data_bits // 8).bit_length() - 1}"}
+        for direction, name, _ in _memory_ports(memory):
             if name in fixed:
                 constants.append(f"  assign m_axi_{name} = {fixed[name]};")
             else:

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-// overlay digest f9178b85332c9259d65b25b790cbc7c4
+// overlay digest c462f894c556ee46b7591de36b59b27a
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

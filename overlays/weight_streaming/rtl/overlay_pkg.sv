@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-// overlay digest f9178b85332c9259d65b25b790cbc7c4
+// overlay digest c462f894c556ee46b7591de36b59b27a
 
 /// The jet tagger's network with its weights fetched from external memory for every event.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hf9178b85332c9259d65b25b790cbc7c4;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'hc462f894c556ee46b7591de36b59b27a;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

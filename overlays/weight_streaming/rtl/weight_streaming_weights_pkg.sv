@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from the model of weight_streaming by `harness generate`; do not edit.
-// Content digest 62e6eb28feeefdd56bd2cfbc3ae04a2a.
+// Content digest 63322b7185c94bc6581e9eb08f946768.
 
 /// Shapes, formats and biases of weight_streaming; its weights come from memory.
 package weight_streaming_weights_pkg;
@@ -45,7 +45,7 @@ package weight_streaming_weights_pkg;
   /// Beats read ahead.
   localparam int unsigned PREFETCH_BEATS = 32;
 
-  /// Of each layer: rows, logarithm of the lanes of an input, and how it is requantised.
+  /// Of each layer: rows, logarithm of an input's lanes, and how it is requantised.
   localparam int unsigned LAYER_ROWS [LAYERS] = '{16, 32, 16, 4};
   localparam int unsigned SPREAD_BITS [LAYERS] = '{6, 5, 5, 3};
   localparam int unsigned SHIFT [LAYERS] = '{11, 6, 6, 0};
