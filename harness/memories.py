@@ -23,7 +23,8 @@ __all__ = ["MEMORIES", "Bound", "Memory", "bound", "find_memory", "memory_of_boa
 ENGINE_BUBBLES = 3
 """Cycles between two layers in which overlay weight_streaming takes no row."""
 HANDOVER_CYCLES = 2
-_ROUNDS = 840  # whole periods of whatever pattern up to eight places make
+_SETTLED = 32
+"""Periods of the pattern that bursts and places make, a round for each place, until it repeats."""
 _SAME = 1e-6
 """From the last beat of a burst to the address of the one that takes its place."""
 
@@ -250,10 +251,10 @@ def _repeated(transfers: list[float], wait: float, at_once: int) -> float:
     if not transfers:
         return 0.0
     ends: deque[float] = deque([0.0] * at_once, at_once)
-    settled = 0.0
-    for turn in range(2 * _ROUNDS):
-        if turn == _ROUNDS:
+    settled, rounds = 0.0, _SETTLED * at_once
+    for turn in range(2 * rounds):
+        if turn == rounds:
             settled = ends[-1]
         for transfer in transfers:
             ends.append(max(ends[-1], ends[0] + wait) + transfer)
-    return (ends[-1] - settled) / _ROUNDS
+    return (ends[-1] - settled) / rounds

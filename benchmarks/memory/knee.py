@@ -162,13 +162,13 @@ def plot() -> None:
         axes.text(1, rate * 1.04, text, fontsize=8)
     axes.set(
         xlabel="weights resident on chip, %",
-        ylabel="events a second, thousands",
+        ylabel="rate, kHz",
         yscale="log",
         title="weight_streaming at 200 MHz: bound (lines) and simulated fabric (marks)",
     )
     axes.set_ylim(300, 90_000)
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend(fontsize=8, loc="center right")
+    axes.legend(fontsize=8, loc=(0.6, 0.52))
     figure.tight_layout()
     figure.savefig(HERE / "throughput.png", dpi=120)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 
@@ -16,7 +17,7 @@ from harness.errors import InputError, OverlayError
 from harness.generate.streaming import streaming_package
 from harness.manifest import MemoryPort
 from harness.memories import MEMORIES, bound, find_memory, memory_of_board
-from harness.overlay import find_overlay
+from harness.overlay import find_overlay, project_root
 
 PORT = MemoryPort(data_bits=512, lanes=64)
 
@@ -145,3 +146,17 @@ def test_memories_are_found_by_name_and_by_board() -> None:
         find_memory("ddr3-pynq-z3")
     names = [getattr(memory_of_board(name), "name", None) for name in ("pynq-z2", "zcu104", "x")]
     assert names == ["ddr3-pynq-z2", "ddr4-zcu104", None]
+
+
+@pytest.mark.parametrize(("name", "key"), [("throughput", "measured_khz"), ("knees", "knee_khz")])
+def test_what_was_measured_is_within_a_tenth_of_the_bound(name: str, key: str) -> None:
+    """The table beside the benchmark: of these very figures, every memory, and nowhere off."""
+    path = project_root() / "benchmarks" / "memory" / f"{name}.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["memory"] for row in rows} == set(MEMORIES)
+    for row in rows:
+        limit = bound(laid(), PORT, MEMORIES[row["memory"]], 200e6, int(row["resident_rows"]), 4)
+        assert float(row["bound_khz"]) == pytest.approx(200e3 / limit.interval, abs=0.006)
+        assert row["binding"] == limit.binding
+        assert float(row[key]) == pytest.approx(200e3 / limit.interval, rel=0.1)
