@@ -23,10 +23,9 @@ __all__ = ["MEMORIES", "Bound", "Memory", "bound", "find_memory", "memory_of_boa
 ENGINE_BUBBLES = 3
 """Cycles between two layers in which overlay weight_streaming takes no row."""
 HANDOVER_CYCLES = 2
-_SETTLED = 32
-"""Periods of the pattern that bursts and places make, a round for each place, until it repeats."""
-_SAME = 1e-6
 """From the last beat of a burst to the address of the one that takes its place."""
+_SETTLED = 32  # rounds for each place until bursts and places make a pattern that repeats
+_SAME = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def tagger() -> Model:
     return load_model(path)
 
 
+@lru_cache
 def laid() -> Streamed:
     return Streamed(tagger(), 64, 64)
 
