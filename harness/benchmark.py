@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -21,28 +21,20 @@ from harness.errors import BenchmarkError, InputError
 from harness.overlay_files import project_root
 from harness.quantity import LONGEST_S, Span, shorten
 from harness.tomlfile import KEY, assign, near, read, structure
+from harness.traffic.arrival import MOST_SEED, Arrival
+from harness.traffic.trace import sha256_of
 
 SCHEMA: Final = 1
 MOST_EVENTS: Final = 2**32 - 1
-MOST_SEED: Final = 2**63 - 1
-MOST_GAP_CYCLES: Final = 2**16 - 1
 MOST_WAITING: Final = 2**16 - 1
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
-Process = Literal["lhc", "periodic", "bernoulli", "gaps"]
 Statistic = Literal["p50", "p99", "p999", "max"]
-_NEEDS: Final[Mapping[str, frozenset[str]]] = {
-    "lhc": frozenset({"rate_hz", "filling"}),
-    "periodic": frozenset({"rate_hz"}),
-    "bernoulli": frozenset({"rate_hz", "seed"}),
-    "gaps": frozenset({"gaps_cycles"}),
-}
-_EXAMPLES: Final[Mapping[str, str]] = {
-    "rate_hz": 'rate = "40.079 MHz"',
-    "filling": 'filling = "25ns_2744b_bcms"',
-    "seed": "seed = 1",
-    "gaps_cycles": "gaps_cycles = [5, 5, 40]",
-}
+# Keys of arrival that came after the first digests, which stay what they were without them.
+_LATER_KEYS: Final = (
+    *("jitter", "mean", "window", "on", "off", "shots", "idle"),
+    *("file", "column", "unit", "sha256"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,49 +55,6 @@ class Traffic:
         _check_name("source", self.source)
         _check_range("distinct", self.distinct, 1, MOST_EVENTS)
         _check_range("seed", self.seed, 0, MOST_SEED)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """When events fall due.
-
-    Args:
-        process: `lhc` (filled bunches of an orbit), `periodic`, `bernoulli` (in each cycle with a
-            fixed probability) or `gaps` (a table of gaps, looped).
-        rate_hz: Crossings per second for `lhc`, mean events per second otherwise; None for `gaps`.
-        filling: Name of the filling scheme, `lhc` only.
-        seed: Of the fabric's generator, `bernoulli` only; not zero.
-        gaps_cycles: Cycles from one event to the next, `gaps` only.
-    """
-
-    process: Process
-    rate_hz: Fraction | None = field(default=None, metadata={KEY: "rate"})
-    filling: str | None = None
-    seed: int | None = None
-    gaps_cycles: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        needed = _NEEDS[self.process]
-        for name, example in _EXAMPLES.items():
-            key = example.partition(" ")[0]
-            given = getattr(self, name) is not None
-            if given and name not in needed:
-                raise InputError(
-                    f"has no meaning for process {self.process!r}", where=key, hint="remove it"
-                )
-            if name in needed and not given:
-                raise InputError(
-                    f"is needed by process {self.process!r}", where=key, hint=f"such as {example}"
-                )
-        if self.filling is not None:
-            _check_name("filling", self.filling)
-        if self.seed is not None:
-            _check_range("seed", self.seed, 1, MOST_SEED)
-        if self.gaps_cycles is not None:
-            if not self.gaps_cycles:
-                raise InputError("has no gap", where="gaps_cycles", hint="such as [5, 5, 40]")
-            for gap in self.gaps_cycles:
-                _check_range("gaps_cycles", gap, 1, MOST_GAP_CYCLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,20 +194,19 @@ class Benchmark:
 
     def _check_rate(self) -> None:
         rate, clock = self.arrival.rate_hz, self.run.clock_hz
-        if rate is None:
-            return
-        if clock is not None and rate > clock:
+        if rate is not None and clock is not None and rate > clock:
             raise InputError(
                 "more than one event a clock cycle",
                 where="arrival.rate",
                 why=f"{float(rate):g} Hz at a clock of {float(clock):g} Hz",
                 hint="lower the rate or raise run.clock",
             )
-        if self.run.events / rate > LONGEST_S:
+        least = self.arrival.least_hz
+        if least is not None and self.run.events / least > LONGEST_S:
             raise InputError(
                 "the run would take longer than a week",
                 where="run.events",
-                why=f"{self.run.events} events at {float(rate):g} Hz",
+                why=f"{self.run.events} events at {float(least):g} Hz",
                 hint="fewer events or a higher rate",
             )
 
@@ -272,6 +220,11 @@ class Benchmark:
         del content["summary"]
         if self.memory is None:  # as it was before memories could be named
             del content["memory"]
+        arrival = content["arrival"]
+        for key in _LATER_KEYS:
+            # Where a file lies is no part of it; what it holds is.
+            if arrival[key] is None or key == "file":
+                del arrival[key]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_canonical)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -310,7 +263,8 @@ def build(content: Mapping[str, Any], where: str) -> Benchmark:
             why=f"it reads schema {SCHEMA}",
             hint="update the harness" if schema > SCHEMA else f"write schema = {SCHEMA}",
         )
-    return structure(content, Benchmark, where, BenchmarkError)
+    benchmark = structure(content, Benchmark, where, BenchmarkError)
+    return _with_trace(benchmark, Path(where).parent)
 
 
 def override(content: Mapping[str, Any], assignment: str) -> dict[str, Any]:
@@ -349,6 +303,23 @@ def find(name: str) -> Path:
         hint = near(name, list(known)) if known else "none came with this installation"
         raise BenchmarkError("no such benchmark", where=shorten(name), hint=hint)
     return known[name]
+
+
+def _with_trace(benchmark: Benchmark, folder: Path) -> Benchmark:
+    """Return the benchmark with its file of times found and identified, if it has one."""
+    arrival = benchmark.arrival
+    if arrival.file is None:
+        return benchmark
+    path = folder / arrival.file
+    found = sha256_of(path)
+    if arrival.sha256 not in {None, found}:
+        raise BenchmarkError(
+            "the file is not the one that the benchmark means",
+            where=str(path),
+            why=f"its SHA-256 is {found}, not {shorten(arrival.sha256)}",
+            hint="get the right one, or change arrival.sha256",
+        )
+    return replace(benchmark, arrival=replace(arrival, file=str(path), sha256=found))
 
 
 def _canonical(value: object) -> str:

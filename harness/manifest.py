@@ -179,7 +179,7 @@ class Accelerator:
 
     Args:
         module: SystemVerilog module with the uniform accelerator ports.
-        sources: Files below `overlays/<name>`.
+        sources: Files below `overlays/<name>`; with a model, only what is not generated from it.
         library: Files below `overlays/lib/rtl`.
         registers: Its own registers.
         initiation_interval_cycles: Contract; none where it is set at run time.
@@ -187,13 +187,14 @@ class Accelerator:
         interval_register: Register that sets the initiation interval instead, in cycles.
         latency_register: Register that sets the cycles from a beat in to the beat out instead.
         jitter_register: Register that adds random cycles to the latency unless it is zero.
-        model: Model file below `overlays/<name>`, if outputs are computed from one.
+        model: Model file below `overlays/<name>`, if outputs and gateware follow from one; the
+            blocks of the library that it needs do then, too.
         weights: Where the weights are while it runs: `off-chip` means that they are fetched from
             external memory again and again, for every event or for some.
     """
 
     module: str
-    sources: Sequence[str]
+    sources: Sequence[str] = ()
     library: Sequence[str] = ()
     registers: Sequence[RegisterSpec] = ()
     initiation_interval_cycles: int | None = None
@@ -208,7 +209,7 @@ class Accelerator:
         need(NAME.fullmatch(self.module), "must be a lower_case word", "module", self.module)
         for key in ("sources", "library", "registers"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
-        need(self.sources, "names no file", "sources")
+        need(self.sources or self.model, "names no file", "sources", hint="or name a model")
         paths = [*self.sources, *self.library]
         for key, files in (("sources", self.sources), ("library", self.library)):
             for path in files:

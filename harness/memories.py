@@ -237,7 +237,7 @@ def bound(
     return Bound(
         bandwidth=sum(transfers),
         latency=_repeated(transfers, wait, at_once),
-        compute=laid.rows + ENGINE_BUBBLES * (len(laid.model.layers) - 1),
+        compute=laid.rows + ENGINE_BUBBLES * (len(laid.layers) - 1),
     )
 
 

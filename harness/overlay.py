@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import tomlfile
+from harness.accelerators import Model, load_model
 from harness.errors import ImageError, OverlayError
 from harness.inventory import find_board
 from harness.manifest import (
@@ -162,11 +163,25 @@ class Overlay:
         model = self.accelerator.model
         return None if model is None else inside(self.folder, model, self.root)
 
+    @cached_property
+    def model(self) -> Model | None:
+        """The model, or none.
+
+        Raises:
+            OverlayError: The model file is wrong.
+        """
+        return None if self.model_path is None else load_model(self.model_path)
+
     @property
-    def weights_source(self) -> str | None:
-        """The source generated from the model, below the overlay's folder; none without a model."""
-        model = self.accelerator.model
-        return None if model is None else f"rtl/{self.accelerator.module}_weights_pkg.sv"
+    def network_sources(self) -> tuple[str, ...]:
+        """The sources generated from the model, below the overlay's folder; none without one.
+
+        Where the weights come from memory the accelerator is written by hand.
+        """
+        if self.accelerator.model is None:
+            return ()
+        package, top = (f"rtl/{self.accelerator.module}{end}.sv" for end in ("_weights_pkg", ""))
+        return (package, top) if self.memory is None else (package,)
 
     @property
     def generated_rtl(self) -> tuple[Path, Path]:
@@ -180,8 +195,11 @@ class Overlay:
         files = sorted((library / "bench").glob("*.sv"))
         if not files:
             raise OverlayError("has no sources of stream_bench", where=str(library / "bench"))
-        files += [inside(library, path, self.root) for path in self.accelerator.library]
-        files += [inside(self.folder, path, self.root) for path in self.accelerator.sources]
+        model = self.model if self.memory is None else None
+        used = model.library if model is not None else ()
+        sources = (*self.accelerator.sources, *self.network_sources)
+        files += [inside(library, path, self.root) for path in (*used, *self.accelerator.library)]
+        files += [inside(self.folder, path, self.root) for path in sources]
         return tuple(sorted(files, key=lambda path: not path.name.endswith("_pkg.sv")))
 
     @property
@@ -345,9 +363,7 @@ def parse_overlay(path: Path, root: Path) -> Overlay:
     ):
         base = root / OVERLAYS / "lib" / "rtl" if key == "library" else overlay.folder
         for item in files:
-            # The weights are generated from the model, so they may be missing before that.
-            if item != overlay.weights_source:
-                inside(base, item, root, where=f"{where}: accelerator.{key}")
+            inside(base, item, root, where=f"{where}: accelerator.{key}")
     return overlay
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from harness import benchmark as benchmarks
 from harness import session as sessions
-from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
@@ -33,6 +32,7 @@ from harness.report.result import RunRecord, build
 from harness.targets import open_target, resolve
 from harness.tomlfile import near
 from harness.traffic import Events, Schedule, open_source
+from harness.traffic.arrival import make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,6 +184,7 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
         off_chip=off_chip,
+        groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -250,18 +251,12 @@ def make_schedule(benchmark: Benchmark, overlay: Overlay, clock_hz: Fraction) ->
     Raises:
         BenchmarkError: The fabric cannot schedule that rate.
     """
-    arrival, events, entries = benchmark.arrival, benchmark.run.events, overlay.bench.gap_entries
+    arrival, entries = benchmark.arrival, overlay.bench.gap_entries
     try:
-        if arrival.gaps_cycles is not None:
-            return Schedule.gaps_in_cycles(arrival.gaps_cycles, events, gap_entries=entries)
-        rate_hz = arrival.rate_hz or clock_hz
-        if arrival.filling is not None:
-            return Schedule.lhc(rate_hz, clock_hz, arrival.filling, events, gap_entries=entries)
-        if arrival.seed is not None:
-            return Schedule.bernoulli(rate_hz, clock_hz, arrival.seed, events)
-        return Schedule.periodic(rate_hz, clock_hz, events)
+        return make(arrival, benchmark.run.events, clock_hz, entries)
     except InputError as error:
-        raise BenchmarkError(error.what, where="arrival", why=error.why, hint=error.hint) from error
+        where = error.where or "arrival"
+        raise BenchmarkError(error.what, where=where, why=error.why, hint=error.hint) from error
 
 
 def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
@@ -275,10 +270,10 @@ def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
     source = open_source(benchmark.traffic.source, stream.format, stream.values)
     events = source.generate(benchmark.traffic.distinct, benchmark.traffic.seed)
     inputs = stream.format.pack(events.raw, stream.width_bits)
-    if overlay.model_path is None:
+    if overlay.model is None:
         return Payload(events, inputs, identity_rows(inputs))
-    model = load_model(overlay.model_path)
-    return Payload(events, inputs, golden_rows(model, events.raw, overlay.output.width_bits))
+    golden = golden_rows(overlay.model, events.raw, overlay.output.width_bits)
+    return Payload(events, inputs, golden)
 
 
 def _deadline_cycles(benchmark: Benchmark, clock_hz: Fraction) -> int | None:
@@ -314,9 +309,9 @@ def _load(
             trace_start=benchmark.run.trace_start,
         )
     )
-    if overlay.memory is None or overlay.model_path is None:
+    if overlay.memory is None or overlay.model is None:
         return None
-    weights = Weights(session.target, bench, overlay, load_model(overlay.model_path))
+    weights = Weights(session.target, bench, overlay, overlay.model)
     weights.load()
     return weights
 
@@ -371,5 +366,6 @@ def _play(
 def _seeds(benchmark: Benchmark) -> dict[str, int]:
     seeds = {"traffic": benchmark.traffic.seed}
     if benchmark.arrival.seed is not None:
-        seeds["arrival"] = benchmark.arrival.seed
+        # What the fabric draws itself, or what its table of gaps was drawn with.
+        seeds["arrival" if benchmark.arrival.random else "gaps"] = benchmark.arrival.seed
     return seeds

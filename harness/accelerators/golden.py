@@ -25,41 +25,54 @@ from harness.errors import OverlayError
 
 _POLYNOMIAL = 0xEDB8_8320  # IEEE 802.3, bit 31 holds the coefficient of x**0
 _ONE = 1 << 31
-_CLASS_BITS = 8
 
 
 def golden_rows(
     model: Model, raw: NDArray[np.integer[Any]], stream_width_bits: int = 128
 ) -> NDArray[np.uint8]:
-    """Return the output bytes of a batch of events.
+    """Return the output bytes of a batch of events, which may be played in a loop.
 
-    For `logits_argmax`: the logits packed from bit 0, above them the index of the largest in 8 bits
-    (the lowest index wins a tie), zeros above.
+    The last layer's values are packed from bit 0; what the model's output kind derives from them
+    follows, see `harness.accelerators.outputs`; zeros above.
 
     Args:
         model: The network.
-        raw: Raw inputs, [events, inputs].
+        raw: Raw inputs, [events, inputs], in the order in which they are played.
         stream_width_bits: Bits of an output beat.
 
     Returns:
         Bytes in the order of transmission, [events, beats * stream_width_bits / 8].
 
     Raises:
-        OverlayError: The events do not fit the model, or it has too many classes for 8 bits.
+        OverlayError: The events do not fit the model, or a second round of them would give other
+            outputs than the first.
     """
-    if model.outputs > 1 << _CLASS_BITS:
-        raise OverlayError(
-            f"model {model.name} has {model.outputs} classes, {1 << _CLASS_BITS} fit the stream"
-        )
-    logits = model.forward(raw)
-    widths = [model.output_format.width] * model.outputs + [_CLASS_BITS]
-    return pack_fields([*logits.T, classify(logits)], widths, stream_width_bits)
+    rows = output_rows(
+        model, np.concatenate([raw, raw]) if model.stateful else raw, stream_width_bits
+    )
+    if model.stateful:
+        rows, again = np.split(rows, 2)
+        differs = np.flatnonzero((rows != again).any(axis=1))
+        if differs.size:
+            raise OverlayError(
+                f"event {differs[0]} gives another result in the second round",
+                where=f"model {model.name}",
+                why="its state remembers the last events of the first",
+                hint="let the first event of the batch reset the state",
+            )
+    return rows
 
 
-def classify(logits: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return the index of the largest logit of each event; the lowest index wins a tie."""
-    index: NDArray[np.int64] = np.argmax(logits, axis=1).astype(np.int64)
-    return index
+def output_rows(
+    model: Model, raw: NDArray[np.integer[Any]], stream_width_bits: int
+) -> NDArray[np.uint8]:
+    """Return the output bytes of events that are played once; arguments as of `golden_rows`."""
+    values, stage = model.forward(raw), model.stage
+    columns, widths = [*values.T], [model.output_format.width] * model.outputs
+    if stage.derive is not None:
+        columns.append(stage.derive(values))
+        widths.append(stage.field_bits)
+    return pack_fields(columns, widths, stream_width_bits)
 
 
 def identity_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:

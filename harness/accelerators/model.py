@@ -1,165 +1,26 @@
 """Bit-exact models of the networks in the fabric.
 
-A model is a chain of layers over raw fixed-point integers. What the fabric computes is defined
-here, in exact integer arithmetic, and the gateware must agree in every bit:
-
-    acc = bias + sum(weight * input)      never overflows: see `Dense.accumulator_bits`
-    out = fit(activation(acc >> shift))   with the layer's rounding and overflow
-
-`Model.forward` nevertheless runs on BLAS: a product of floats is exact, in any order of summation
-and with or without fused multiply-add, as long as no partial sum can exceed 2**24 (float32) or
-2**53 (float64). Weights and formats bound every sum beforehand, so each layer takes the narrowest
-type for which this is certain, and int64 otherwise.
+A model is a chain of layers over raw fixed-point integers. What the fabric computes is defined by
+the layers' `apply`, in exact arithmetic, and the gateware must agree in every bit; when it computes
+it is defined by their `departures` and `interval`, and the gateware must agree in every cycle.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accelerators.fixed import NumberFormat, Overflow, Rounding
+from harness.accelerators.fixed import NumberFormat
+from harness.accelerators.gearbox import Gearbox
+from harness.accelerators.layer import Block, Layer, Tensor
+from harness.accelerators.outputs import OUTPUTS, Stage
 from harness.errors import OverlayError
 
-Activation = Literal["relu", "none"]
-ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
-OutputKind = Literal["logits_argmax"]
-OUTPUT_KINDS: tuple[OutputKind, ...] = get_args(OutputKind)
-
-_CHUNK_EVENTS = 8192  # activations of a chunk stay in the second-level cache
-_EXACT_FLOAT32 = 1 << 24
-_EXACT_FLOAT64 = 1 << 53
-_MAX_ACCUMULATOR_BITS = 63
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dense:
-    """A fully connected layer with requantisation and activation.
-
-    Args:
-        weights: Raw weights, int64 [outputs, inputs], read-only.
-        bias: Aligned to the LSB of the accumulator, int64 [outputs], read-only.
-        shift: LSBs of the accumulator that the requantiser drops.
-        rounding: `floor` drops them; `half_up` adds half an output LSB before.
-        overflow: What happens to results outside `output_format`.
-        activation: Applied after the shift, before the overflow.
-        input_format: Format of what comes in, the previous layer's output.
-        weight_format: Format of the weights.
-        output_format: Format of the result.
-
-    Raises:
-        OverlayError: The accumulator would need more than 63 bits, or the binary points disagree.
-    """
-
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    shift: int
-    rounding: Rounding
-    overflow: Overflow
-    activation: Activation
-    input_format: NumberFormat
-    weight_format: NumberFormat
-    output_format: NumberFormat
-
-    def __post_init__(self) -> None:
-        if self.accumulator_bits > _MAX_ACCUMULATOR_BITS:
-            raise OverlayError(
-                f"the accumulator needs {self.accumulator_bits} bits",
-                why=f"the golden model holds {_MAX_ACCUMULATOR_BITS}",
-            )
-        aligned = (
-            self.input_format.fraction + self.weight_format.fraction - self.output_format.fraction
-        )
-        if self.shift != aligned:
-            raise OverlayError(
-                f"shift is {self.shift}, but the binary points differ by {aligned}",
-                hint="set shift = input.fraction + weights.fraction - output.fraction",
-            )
-
-    @property
-    def inputs(self) -> int:
-        """Values that come in."""
-        return int(self.weights.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        """Values that go out."""
-        return int(self.weights.shape[0])
-
-    @property
-    def half(self) -> int:
-        """What rounding adds to the accumulator before the shift."""
-        return 1 << (self.shift - 1) if self.rounding == "half_up" and self.shift else 0
-
-    @property
-    def accumulator_range(self) -> tuple[int, int]:
-        """Smallest and largest sum, rounding constant included, that these weights can produce."""
-        lowest, highest = self.input_format.minimum, self.input_format.maximum
-        low, high = 0, 0
-        for row, bias in zip(self.weights.tolist(), self.bias.tolist(), strict=True):
-            positive = sum(weight for weight in row if weight > 0)
-            negative = sum(weight for weight in row if weight < 0)
-            # The sum without the rounding constant must fit as well: the adder makes it first.
-            low = min(low, bias + positive * lowest + negative * highest)
-            high = max(high, bias + positive * highest + negative * lowest + self.half)
-        return low, high
-
-    @property
-    def accumulator_bits(self) -> int:
-        """Bits of a two's complement accumulator that cannot overflow."""
-        low, high = self.accumulator_range
-        return 1 + max((-low - 1).bit_length() if low else 0, high.bit_length())
-
-    @property
-    def arithmetic(self) -> type[np.float32 | np.float64 | np.int64]:
-        """The type in which `apply` is exact and fastest."""
-        largest = max(abs(self.input_format.minimum), self.input_format.maximum)
-        sums = np.abs(self.weights).astype(object).sum(axis=1) * largest
-        sums = sums + np.abs(self.bias).astype(object) + self.half
-        bound = max(int(sums.max()), largest, 1 << self.output_format.width)
-        if bound <= _EXACT_FLOAT32:
-            return np.float32
-        return np.float64 if bound <= _EXACT_FLOAT64 else np.int64
-
-    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Compute the layer.
-
-        Args:
-            values: Raw inputs as integers or as floats with integer values, [events, inputs].
-
-        Returns:
-            Raw outputs in the type that `arithmetic` names, [events, outputs].
-        """
-        kind = self.arithmetic
-        acc = values.astype(kind, copy=False) @ self.weights.T.astype(kind)
-        acc += (self.bias + self.half).astype(kind)
-        return self._requantise_int(acc) if kind is np.int64 else self._requantise_float(acc)
-
-    def _requantise_int(self, acc: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Shift, activate and fit with integer operations."""
-        acc >>= self.shift
-        if self.activation == "relu":
-            np.maximum(acc, 0, out=acc)
-        return self.output_format.fit(acc, self.overflow)
-
-    def _requantise_float(self, acc: NDArray[Any]) -> NDArray[Any]:
-        """Do the same on floats in place: scaling by powers of two and `floor` are exact."""
-        if self.shift:
-            acc *= acc.dtype.type(2.0**-self.shift)
-            np.floor(acc, out=acc)
-        low, high = self.output_format.minimum, self.output_format.maximum
-        if self.overflow == "saturate":
-            lowest = max(low, 0) if self.activation == "relu" else low
-            return np.clip(acc, lowest, high, out=acc)
-        if self.activation == "relu":
-            np.maximum(acc, 0, out=acc)
-        modulus = acc.dtype.type(1 << self.output_format.width)
-        acc -= modulus * np.floor(acc / modulus)
-        if self.output_format.signed:
-            acc -= modulus * (acc > high)
-        return acc
+_CHUNK_VALUES = 1 << 19  # activations of a chunk stay near the cores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,45 +29,123 @@ class Model:
 
     Args:
         name: The overlay's name.
-        input_format: Format of the input values.
+        input: What an event is.
         layers: At least one; each takes what the one before returns.
-        output_kind: What the accelerator sends: `logits_argmax` is the last layer's values and the
-            index of the largest.
+        output_kind: What the accelerator sends, one of `OUTPUTS`.
+
+    Raises:
+        OverlayError: The last layer's values are not what the output needs.
     """
 
     name: str
-    input_format: NumberFormat
-    layers: tuple[Dense, ...]
-    output_kind: OutputKind
+    input: Tensor
+    layers: tuple[Layer, ...]
+    output_kind: str
+
+    def __post_init__(self) -> None:
+        _ = self.stage
+
+    @property
+    def output(self) -> Tensor:
+        """The last layer's values."""
+        return self.layers[-1].output
 
     @property
     def inputs(self) -> int:
         """Values of an event."""
-        return self.layers[0].inputs
+        return self.input.values
 
     @property
     def outputs(self) -> int:
         """Values of a result."""
-        return self.layers[-1].outputs
+        return self.output.values
+
+    @property
+    def input_format(self) -> NumberFormat:
+        """Format of the values of an event."""
+        return self.input.format
 
     @property
     def output_format(self) -> NumberFormat:
         """Format of the values of a result."""
-        return self.layers[-1].output_format
+        return self.output.format
 
     @property
-    def accumulator_bits(self) -> tuple[int, ...]:
-        """Accumulator width of each layer."""
-        return tuple(layer.accumulator_bits for layer in self.layers)
+    def stage(self) -> Stage:
+        """What follows the last layer."""
+        return OUTPUTS[self.output_kind](self.output)
+
+    @property
+    def stateful(self) -> bool:
+        """True if an event's result depends on the events before it."""
+        return any(layer.stateful for layer in self.layers)
+
+    def blocks(self) -> Iterator[tuple[int, Block]]:
+        """Yield the gateware from input to output, each block with the number of its layer."""
+        for number, layer in enumerate(self.layers):
+            for block in layer.blocks():
+                yield number, block
+        if self.stage.block is not None:
+            yield len(self.layers), self.stage.block
+
+    @property
+    def library(self) -> tuple[str, ...]:
+        """The files of its blocks below `overlays/lib/rtl`, each once, sorted."""
+        modules = {"nn_gearbox", "nn_pack", "nn_unpack"}
+        for _, block in self.blocks():
+            modules |= {block.module, *block.needs}
+        return tuple(f"nn/{module}.sv" for module in sorted(modules))
+
+    def unpack(self, width_bits: int) -> Gearbox:
+        """Return what makes lanes of input beats of so many bits."""
+        total = self.inputs * self.input.format.width
+        beats = -(-total // width_bits)
+        lane_bits = self.input.lanes * self.input.format.width
+        return Gearbox(total if beats == 1 else width_bits, beats, lane_bits, self.input.beats)
+
+    def pack(self, width_bits: int) -> Gearbox:
+        """Return what makes output beats of so many bits; from one beat to one it is only wires."""
+        lane_bits = self.output.lanes * self.output.format.width + self.stage.field_bits
+        total = self.output.beats * lane_bits
+        beats = -(-total // width_bits)
+        return Gearbox(lane_bits, self.output.beats, total if beats == 1 else width_bits, beats)
+
+    def interval_cycles(self, in_bits: int, out_bits: int) -> int | None:
+        """Return the cycles from an event to the next; none if they depend on the data.
+
+        Args:
+            in_bits: Width of the input stream.
+            out_bits: Width of the output stream.
+        """
+        paces = [layer.interval for layer in self.layers]
+        paces += [self.unpack(in_bits).interval, self.pack(out_bits).interval]
+        known = [pace for pace in paces if pace is not None]
+        return max(known) if len(known) == len(paces) else None
+
+    def latency_cycles(self, in_bits: int, out_bits: int) -> int | None:
+        """Return the cycles from the first input beat to the last output beat of a lone event.
+
+        None if they depend on the data; widths as in `interval_cycles`.
+        """
+        if any(layer.interval is None for layer in self.layers):
+            return None
+        unpack, pack = self.unpack(in_bits), self.pack(out_bits)
+        cycles = unpack.departures(range(unpack.in_beats))
+        for layer in self.layers:
+            cycles = layer.departures(cycles)
+        cycles = [cycle + self.stage.latency for cycle in cycles]
+        if pack.in_beats > 1 or pack.out_beats > 1:
+            cycles = pack.departures(cycles)
+        return cycles[-1]
 
     def forward(self, raw: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Return the last layer's raw outputs.
 
         Args:
-            raw: Raw inputs, [events, inputs].
+            raw: Raw inputs, [events, inputs], in the order in which they are played.
 
         Returns:
-            Raw logits, [events, outputs].
+            Raw outputs, [events, outputs].
 
         Raises:
             OverlayError: The events have another shape, or values outside the input format.
@@ -215,11 +154,18 @@ class Model:
             raise OverlayError(
                 f"events of shape {raw.shape} where the model {self.name} takes [n, {self.inputs}]"
             )
-        self.input_format.check(raw, f"input of model {self.name}")
+        self.input.format.check(raw, f"input of model {self.name}")
         out = np.empty((len(raw), self.outputs), dtype=np.int64)
-        for start in range(0, len(raw), _CHUNK_EVENTS):
-            values: NDArray[Any] = raw[start : start + _CHUNK_EVENTS]
+        chunk = max(len(raw), 1) if self.stateful else self._chunk
+        for start in range(0, len(raw), chunk):
+            values: NDArray[Any] = raw[start : start + chunk]
             for layer in self.layers:
                 values = layer.apply(values)
-            out[start : start + _CHUNK_EVENTS] = values
+            out[start : start + chunk] = values
         return out
+
+    @property
+    def _chunk(self) -> int:
+        """Events that go through the layers at once."""
+        widest = max(self.inputs, *(layer.output.values for layer in self.layers))
+        return max(_CHUNK_VALUES // widest, 16)

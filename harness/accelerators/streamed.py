@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.accelerators.layers.dense import Dense
 from harness.errors import OverlayError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.accelerators.model import Dense, Model
+    from harness.accelerators.model import Model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +42,18 @@ class Streamed:
 
     def __post_init__(self) -> None:
         for number, layer in enumerate(self.model.layers):
-            if max(layer.outputs, layer.inputs) > self.lanes or layer.overflow != "saturate":
+            most = max(layer.input.values, layer.output.values)
+            if (
+                not isinstance(layer, Dense)
+                or most > self.lanes
+                or layer.requantise.overflow != "saturate"
+                or not layer.weight_format.signed
+            ):
                 raise OverlayError(
                     f"layer {number} cannot be streamed",
                     where=f"model {self.model.name}",
-                    why=f"it has {layer.inputs} inputs, {layer.outputs} outputs, {layer.overflow}",
-                    hint=f"at most {self.lanes} values, saturating",
+                    why=f"it is a {type(layer).__name__} of up to {most} values",
+                    hint=f"dense layers of at most {self.lanes} values, signed and saturating",
                 )
         if self.image_bytes % self.beat_bytes or self.row_bits % 32:
             raise OverlayError(
@@ -57,9 +64,14 @@ class Streamed:
             )
 
     @property
+    def layers(self) -> tuple[Dense, ...]:
+        """The layers, dense as they all are."""
+        return tuple(layer for layer in self.model.layers if isinstance(layer, Dense))
+
+    @property
     def weight_bits(self) -> int:
         """Bits of a weight."""
-        return max(layer.weight_format.width for layer in self.model.layers)
+        return max(layer.weight_format.width for layer in self.layers)
 
     @property
     def row_bits(self) -> int:
@@ -70,7 +82,7 @@ class Streamed:
     def layer_rows(self) -> tuple[int, ...]:
         """Rows of each layer."""
         return tuple(
-            -(-layer.inputs * self.spread(layer) // self.lanes) for layer in self.model.layers
+            -(-layer.input.values * self.spread(layer) // self.lanes) for layer in self.layers
         )
 
     @property
@@ -105,7 +117,7 @@ class Streamed:
 
     def spread(self, layer: Dense) -> int:
         """Return the lanes that hold one input's weights."""
-        return 1 << (layer.outputs - 1).bit_length()
+        return 1 << (layer.output.values - 1).bit_length()
 
     def resident_rows(self, asked: int) -> int:
         """Return how many rows stay on chip if the register says `asked`."""
@@ -117,7 +129,7 @@ class Streamed:
 
     def image(self) -> NDArray[np.uint8]:
         """Return the weights as they lie in memory, uint8 [image_bytes]."""
-        fields = np.concatenate([self._rows(layer).ravel() for layer in self.model.layers])
+        fields = np.concatenate([self._rows(layer).ravel() for layer in self.layers])
         bits = fields[:, None] >> np.arange(self.weight_bits) & 1
         return np.packbits(bits.astype(np.uint8), bitorder="little")
 
@@ -125,7 +137,7 @@ class Streamed:
         """Return a layer's rows, int64 [rows, lanes]."""
         spread = self.spread(layer)
         per_row = self.lanes // spread
-        rows = -(-layer.inputs // per_row)
+        rows = -(-layer.input.values // per_row)
         laid = np.zeros((rows * per_row, spread), np.int64)
-        laid[: layer.inputs, : layer.outputs] = layer.weights.T
+        laid[: layer.input.values, : layer.output.values] = layer.weights.T
         return laid.reshape(rows, self.lanes)

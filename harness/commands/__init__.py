@@ -21,5 +21,6 @@ COMMANDS: Final[tuple[str, ...]] = (
     "board",
     "build",
     "generate",
+    "estimate",
 )
 """Names of the modules, in the order of the help text."""

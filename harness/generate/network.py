@@ -1,4 +1,4 @@
-"""A network's integers as a SystemVerilog package, the parameters of an overlay's RTL."""
+"""A network's integers as a SystemVerilog package, the parameters of the blocks of its top."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    from harness.accelerators import Dense, Model
+    from harness.accelerators import Array, Model
 
 _COLUMNS = 96
 
 
 def weights_package(model: Model) -> str:
-    """Return `<name>_weights_pkg`: shapes, widths, shifts, weights and biases of each layer.
-
-    Weights are indexed [input][output], biases are aligned to the accumulator. Accumulator widths
-    are the least that these weights cannot overflow.
-    """
+    """Return `<name>_weights_pkg`: the arrays of integers of each layer's blocks."""
     body = "\n\n".join(
-        "\n".join(_layer(number, layer)) for number, layer in enumerate(model.layers)
+        "\n".join(_array(array_name(number, name), array))
+        for number, block in model.blocks()
+        for name, array in block.arrays.items()
     )
     digest = hashlib.sha256(body.encode()).hexdigest()[:32]
     name = f"{model.name}_weights_pkg"
@@ -30,7 +26,7 @@ def weights_package(model: Model) -> str:
         "`default_nettype none\n\n"
         f"// Generated from the model of {model.name} by `harness generate`; do not edit.\n"
         f"// Content digest {digest}.\n\n"
-        f"/// The trained integers of {model.name}, {len(model.layers)} dense layers.\n"
+        f"/// The trained integers of {model.name}.\n"
         f"package {name};\n\n"
         f"{body}\n\n"
         "endpackage\n\n"
@@ -38,46 +34,43 @@ def weights_package(model: Model) -> str:
     )
 
 
-def _layer(number: int, layer: Dense) -> Iterator[str]:
-    prefix = f"L{number}_"
-    acc_bits, weight_bits = layer.accumulator_bits, layer.weight_format.width
-    yield f"  // {layer.inputs} -> {layer.outputs}, {layer.weight_format} weights"
-    for kind, name, value in (
-        ("int unsigned", "INPUTS", layer.inputs),
-        ("int unsigned", "OUTPUTS", layer.outputs),
-        ("int unsigned", "IN_WIDTH", layer.input_format.width),
-        ("bit", "IN_SIGNED", int(layer.input_format.signed)),
-        ("int unsigned", "WEIGHT_WIDTH", weight_bits),
-        ("int unsigned", "ACC_WIDTH", acc_bits),
-        ("int unsigned", "SHIFT", layer.shift),
-        ("int unsigned", "OUT_WIDTH", layer.output_format.width),
-        ("bit", "OUT_SIGNED", int(layer.output_format.signed)),
-        ("bit", "HALF_UP", int(layer.rounding == "half_up")),
-        ("bit", "RELU", int(layer.activation == "relu")),
-        ("bit", "SATURATE", int(layer.overflow == "saturate")),
-    ):
-        yield f"  localparam {kind} {prefix}{name} = {value};"
-    yield (
-        f"  localparam logic signed [{weight_bits - 1}:0] "
-        f"{prefix}WEIGHTS [{layer.inputs}][{layer.outputs}] = '{{"
-    )
-    rows = layer.weights.T
-    for index, row in enumerate(rows):
-        end = "," if index + 1 < len(rows) else ""
-        yield from _row(row, weight_bits, end)
-    yield "  };"
-    yield f"  localparam logic signed [{acc_bits - 1}:0] {prefix}BIASES [{layer.outputs}] ="
-    yield from _row(layer.bias, acc_bits, ";")
+def array_name(layer: int, parameter: str) -> str:
+    """Return what an array of a layer's block is called in the package."""
+    words = "".join(f"_{letter}" if letter.isupper() else letter for letter in parameter)
+    return f"L{layer}{words.upper()}"
 
 
-def _row(values: NDArray[Any], bits: int, end: str) -> Iterator[str]:
+def _array(name: str, array: Array) -> Iterator[str]:
+    shape: list[int] = []
+    inner = array.values
+    while hasattr(inner, "__len__"):
+        shape.append(len(inner))
+        inner = inner[0]
+    sign = " signed" if array.signed else ""
+    span = "".join(f"[{size}]" for size in shape)
+    yield f"  localparam logic{sign} [{array.width - 1}:0] {name} {span} ="
+    yield from _rows(array.values, len(shape), array.width, "    ", ";")
+
+
+def _rows(values: Any, depth: int, bits: int, indent: str, end: str) -> Iterator[str]:
+    if depth == 1:
+        yield from _row(values, bits, indent, end)
+        return
+    yield f"{indent}'{{"
+    for index, inner in enumerate(values):
+        comma = "," if index + 1 < len(values) else ""
+        yield from _rows(inner, depth - 1, bits, indent + "  ", comma)
+    yield f"{indent}}}{end}"
+
+
+def _row(values: Sequence[int], bits: int, indent: str, end: str) -> Iterator[str]:
     """Yield an assignment pattern, wrapped; sized literals, since -2**(n-1) has no plain one."""
-    line = "    '{"
+    line = indent + "'{"
     words = [f"{bits}'h{int(value) & ((1 << bits) - 1):x}" for value in values]
     for index, word in enumerate(words):
         item = word + (", " if index + 1 < len(words) else "}" + end)
         if len(line) + len(item.rstrip()) > _COLUMNS:
             yield line.rstrip()
-            line = "      "
+            line = indent + "  "
         line += item
     yield line.rstrip()

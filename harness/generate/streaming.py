@@ -36,10 +36,10 @@ def streaming_package(model: Model, port: MemoryPort) -> str:
 
 
 def _parameters(laid: Streamed, port: MemoryPort) -> Iterator[str]:
-    layers = laid.model.layers
+    layers = laid.layers
     # The partial sums of a lane lack the bias, which may have kept a sum small: one bit more.
-    acc_bits = max(laid.model.accumulator_bits) + 1
-    values = [laid.model.input_format, *(layer.output_format for layer in layers[:-1])]
+    acc_bits = max(layer.accumulator_bits for layer in layers) + 1
+    values = [laid.model.input_format, *(layer.output.format for layer in layers[:-1])]
     for name, number, doc in (
         ("LAYERS", len(layers), "Layers, one after the other."),
         ("INPUTS", laid.model.inputs, "Values of an event."),
@@ -64,13 +64,14 @@ def _parameters(laid: Streamed, port: MemoryPort) -> Iterator[str]:
         yield f"  /// {doc}"
         yield f"  localparam int unsigned {name} = {number};"
     yield "\n  /// Of each layer: rows, logarithm of an input's lanes, and how it is requantised."
-    formats = [layer.output_format for layer in layers]
-    floor = [0 if layer.activation == "relu" else layer.output_format.minimum for layer in layers]
+    ends = [layer.requantise for layer in layers]
+    formats = [end.output_format for end in ends]
+    floor = [0 if end.activation == "relu" else end.output_format.minimum for end in ends]
     for kind, name, numbers in (
         ("int unsigned", "LAYER_ROWS", laid.layer_rows),
         ("int unsigned", "SPREAD_BITS", [laid.spread(x).bit_length() - 1 for x in layers]),
-        ("int unsigned", "SHIFT", [layer.shift for layer in layers]),
-        ("logic signed [31:0]", "HALF", [layer.half for layer in layers]),
+        ("int unsigned", "SHIFT", [end.shift for end in ends]),
+        ("logic signed [31:0]", "HALF", [end.half for end in ends]),
         ("logic signed [31:0]", "LARGEST", [form.maximum for form in formats]),
         ("logic signed [31:0]", "LEAST", floor),
     ):
@@ -78,7 +79,7 @@ def _parameters(laid: Streamed, port: MemoryPort) -> Iterator[str]:
     yield "\n  /// Aligned to the sums, one for each lane."
     yield "  localparam logic signed [ACC_WIDTH-1:0] BIASES [LAYERS][LANES] = '{"
     for number, layer in enumerate(layers):
-        padded = [*layer.bias.tolist(), *[0] * (laid.lanes - layer.outputs)]
+        padded = [*layer.bias.tolist(), *[0] * (laid.lanes - layer.output.values)]
         yield from _row(padded, acc_bits, "," if number + 1 < len(layers) else "")
     yield "  };"
 

@@ -151,11 +151,16 @@ def _buses(overlay: Overlay) -> str:
     return "s_axi:s_axis_dma:m_axis_dma" + (":m_axi" if overlay.memory is not None else "")
 
 
-def _body(overlay: Overlay) -> list[str]:
-    bench, in_width, out_width = overlay.bench, overlay.input.width_bits, overlay.output.width_bits
-    parameters = {
-        "InWidth": in_width,
-        "OutWidth": out_width,
+def accelerator_parameters(overlay: Overlay) -> dict[str, int]:
+    """Return the parameters that every accelerator has."""
+    return {"InWidth": overlay.input.width_bits, "OutWidth": overlay.output.width_bits}
+
+
+def bench_parameters(overlay: Overlay) -> dict[str, int]:
+    """Return the parameters of `stream_bench` in an overlay."""
+    bench = overlay.bench
+    return {
+        **accelerator_parameters(overlay),
         "EventRows": bench.event_rows,
         "GoldenRows": bench.golden_rows,
         "QueueDepth": bench.queue_depth,
@@ -165,6 +170,10 @@ def _body(overlay: Overlay) -> list[str]:
         "GapEntries": bench.gap_entries,
         "InFlight": bench.in_flight,
     }
+
+
+def _body(overlay: Overlay) -> list[str]:
+    in_width, out_width = overlay.input.width_bits, overlay.output.width_bits
     bench_ports = {"clk_i": "aclk", "rst_ni": "aresetn"}
     for direction, name, _ in _LITE:
         if name not in _UNUSED:
@@ -184,7 +193,7 @@ def _body(overlay: Overlay) -> list[str]:
     for name, outward in (("we", True), ("addr", True), ("wdata", True), ("rdata", False)):
         bench_ports[f"cfg_{name}_{'o' if outward else 'i'}"] = f"cfg_{name}"
         accelerator_ports[f"cfg_{name}_{'i' if outward else 'o'}"] = f"cfg_{name}"
-    settings = {"InWidth": in_width, "OutWidth": out_width}
+    settings = accelerator_parameters(overlay)
     constants = []
     if (memory := overlay.memory) is not None:
         settings |= {"MemAddrWidth": memory.address_bits, "MemDataWidth": memory.data_bits}
@@ -208,7 +217,7 @@ def _body(overlay: Overlay) -> list[str]:
         f"  assign m_axis_dma_tkeep = {{{out_width // 8}{{1'b1}}}};",
         "",
         *constants,
-        *_instance("stream_bench", "u_bench", parameters, bench_ports),
+        *_instance("stream_bench", "u_bench", bench_parameters(overlay), bench_ports),
         "",
         *_instance(
             overlay.accelerator.module,

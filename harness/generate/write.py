@@ -18,6 +18,7 @@ from harness.overlay import parse_overlay
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.accelerators import Model
     from harness.overlay import Overlay
 
 __all__ = ["generate", "generated_files"]
@@ -38,8 +39,8 @@ def generate(overlay: Overlay, check: bool = False) -> list[Path]:
         BoardError: A board cannot make the clock.
         StorageError: A file cannot be written.
     """
-    # The weights are part of the digest that everything else carries, so they come first.
-    changed = _settle(_weights(overlay), check)
+    # The network is part of the digest that everything else carries, so it comes first.
+    changed = _settle(_network(overlay), check)
     if changed and not check:
         overlay = parse_overlay(overlay.manifest_path, overlay.root)
     return changed + _settle(generated_files(overlay), check)
@@ -69,32 +70,57 @@ def generated_files(overlay: Overlay) -> dict[Path, bytes]:
     return files
 
 
-def _weights(overlay: Overlay) -> dict[Path, bytes]:
-    """Return the package of weights, for an overlay that has a model."""
-    if overlay.model_path is None:
-        return {}
-    # Only these overlays need the model's reader.
-    from harness.accelerators import load_model  # noqa: PLC0415
+def _timing(overlay: Overlay, model: Model) -> list[tuple[str, int | None, int | None]]:
+    """Return key, manifest's and model's value of the contract of a network with its weights."""
+    bits = overlay.input.width_bits, overlay.output.width_bits
+    said = overlay.accelerator
+    return [
+        (
+            "accelerator.initiation_interval_cycles",
+            said.initiation_interval_cycles,
+            model.interval_cycles(*bits),
+        ),
+        ("accelerator.latency_cycles", said.latency_cycles, model.latency_cycles(*bits)),
+    ]
 
-    model = load_model(overlay.model_path)
-    first, last = model.layers[0], model.layers[-1]
-    for key, stream, values, number_format in (
-        ("input", overlay.input, first.inputs, model.input_format),
-        ("output", overlay.output, last.outputs, last.output_format),
+
+def _network(overlay: Overlay) -> dict[Path, bytes]:
+    """Return weights and top of the accelerator, for an overlay that has a model."""
+    model = overlay.model
+    if model is None:
+        return {}
+    in_bits, out_bits = overlay.input.width_bits, overlay.output.width_bits
+    accelerator = overlay.accelerator
+    for key, said, found in (
+        ("name", accelerator.module, model.name),
+        ("input.values", overlay.input.values, model.inputs),
+        ("input.format", overlay.input.format, model.input_format),
+        ("input.beats", overlay.input.beats, model.unpack(in_bits).in_beats),
+        ("output.values", overlay.output.values, model.outputs),
+        ("output.format", overlay.output.format, model.output_format),
+        ("output.beats", overlay.output.beats, model.pack(out_bits).out_beats),
+        *([] if overlay.memory is not None else _timing(overlay, model)),
     ):
-        if (stream.values, stream.format) != (values, number_format):
+        if said != found:
             raise OverlayError(
-                f"is {stream.values} x {stream.format}, unlike the model's",
+                f"is {'not there' if said is None else said}, unlike the model's",
                 where=f"{overlay.manifest_path}: {key}",
-                why=f"that is {values} x {number_format}",
+                why=f"that is {'none: it depends on the data' if found is None else found}",
                 hint="make the manifest agree with model.json",
             )
+    # Only these overlays need what writes networks.
+    from harness.generate.accelerator import network_top  # noqa: PLC0415
     from harness.generate.network import weights_package  # noqa: PLC0415
     from harness.generate.streaming import streaming_package  # noqa: PLC0415
 
-    path, port = overlay.folder / str(overlay.weights_source), overlay.memory
-    text = weights_package(model) if port is None else streaming_package(model, port)
-    return {path: text.encode()}
+    sources = [overlay.folder / path for path in overlay.network_sources]
+    if overlay.memory is not None:
+        return {sources[0]: streaming_package(model, overlay.memory).encode()}
+    package, top = sources
+    return {
+        package: weights_package(model).encode(),
+        top: network_top(model, in_bits, out_bits).encode(),
+    }
 
 
 def _settle(files: dict[Path, bytes], check: bool) -> list[Path]:

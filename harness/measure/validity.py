@@ -88,7 +88,7 @@ def _schedule(evidence: Evidence, samples: Samples) -> Iterator[Reason]:
             "the run was cut short; give it more time",
         )
         return
-    random = evidence.benchmark.arrival.process == "bernoulli"
+    random = evidence.benchmark.arrival.random
     share = SCHEDULE_TOLERANCE + (5 / math.sqrt(run.events) if random else 0.0)
     slack = share * evidence.schedule_cycles + _END_CYCLES
     # The last event came due at most its own total, and so at most the largest, before the end.

@@ -24,6 +24,7 @@ from harness.report.schema import (
     TimeBase,
     Value,
 )
+from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
+    from harness.traffic.groups import Groups
 
 _NOT_READ: Final = Estimate(None, "the fabric was not read")
 
@@ -53,6 +55,7 @@ class RunRecord:
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
         off_chip: What it took from external memory; None for an overlay without a port to one.
+        groups: How its events belong together, as the schedule knows; None if they do not.
     """
 
     evidence: Evidence
@@ -66,6 +69,7 @@ class RunRecord:
     facts: Mapping[str, Any]
     theory: Theory | None = None
     off_chip: OffChip | None = None
+    groups: Groups | None = None
 
 
 def build(record: RunRecord) -> Result:
@@ -80,6 +84,10 @@ def build(record: RunRecord) -> Result:
         "target": record.target,
         "overlay": {"name": record.overlay_name, "digest": record.overlay_digest},
         "benchmark": {"name": evidence.benchmark.name, "digest": evidence.benchmark.digest},
+        "arrival": {
+            "process": evidence.benchmark.arrival.process,
+            "groups": None if record.groups is None else _groups(record.groups),
+        },
         "seeds": dict(record.seeds),
         "clock": {
             "nominal_hz": _number(clock.nominal_hz),
@@ -122,6 +130,10 @@ def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
         "resident_share": off_chip.resident_rows / off_chip.rows,
         "stalled_cycles": off_chip.stalled_cycles,
     }
+
+
+def _groups(groups: Groups) -> GroupsItem:
+    return {"name": groups.name, "item": groups.item, "sizes": list(groups.sizes)}
 
 
 def _reason(reason: Reason) -> ReasonItem:

@@ -169,10 +169,26 @@ class Memory(TypedDict):
     stalled_cycles: int
 
 
+class Groups(TypedDict):
+    """How events belong together, in a loop; see `harness.traffic.groups.Groups`."""
+
+    name: str
+    item: str
+    sizes: list[int]
+
+
+class Arrival(TypedDict):
+    """The arrival process by its name in benchmark files, and its trains, frames and so on."""
+
+    process: str
+    groups: Groups | None
+
+
 class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
+    arrival: Arrival
     memory: Memory  # only of overlays with a port to it
 
 

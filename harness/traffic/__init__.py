@@ -6,7 +6,7 @@ from harness.traffic.events import Events, Source
 from harness.traffic.filling import FILLING_NAMES, SLOTS, Filling, filling, gaps
 from harness.traffic.jets import JET_FORMAT, JET_LABELS, Jets
 from harness.traffic.noise import Noise
-from harness.traffic.registry import SOURCE_NAMES, open_source
+from harness.traffic.registry import SOURCE_NAMES, detector, open_source
 from harness.traffic.schedule import Schedule
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Noise",
     "Schedule",
     "Source",
+    "detector",
     "filling",
     "gaps",
     "open_source",

@@ -13,12 +13,14 @@ and its twin in CI must agree on the SHA-256 of what was played. Hence the rules
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.accelerators import NumberFormat
 from harness.errors import BenchmarkError
 
 BLOCK_EVENTS = 16384
@@ -31,8 +33,9 @@ class Events:
     Args:
         raw: Raw fixed-point values, [events, values], in the narrowest integer type that holds
             them.
-        truth: Index of the true class in the source's `labels`, -1 where there is none; int8
-            [events].
+        truth: What a perfect instrument would know. Where the source has `labels`, the index of
+            the true class, int8 [events]. Where it has `truth_names`, the true quantities, float32
+            [events, quantities]. -1 in int8 where there is nothing to know.
         sha256: Hex digest of the bytes of `raw`, row by row, little-endian.
         seed: What the source was given.
         name: The source.
@@ -40,7 +43,7 @@ class Events:
     """
 
     raw: NDArray[np.integer[Any]]
-    truth: NDArray[np.int8]
+    truth: NDArray[Any]
     sha256: str
     seed: int
     name: str
@@ -63,8 +66,16 @@ class Source(Protocol):
         """Values of an event."""
 
     @property
+    def number_format(self) -> NumberFormat:
+        """Format of the values."""
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the true classes; empty where events have none."""
+
+    @property
+    def truth_names(self) -> tuple[str, ...]:
+        """Names of the true quantities, units in brackets; empty where events have none."""
 
     def generate(self, events: int, seed: int) -> Events:
         """Make the first events of the sequence that a seed stands for.
@@ -79,6 +90,41 @@ class Source(Protocol):
         Raises:
             BenchmarkError: The count or the seed is out of range.
         """
+
+
+Block = tuple[NDArray[np.integer[Any]], NDArray[Any]]
+"""Raw values and truth of as many events as a block has."""
+
+
+def in_blocks(
+    source: Source,
+    make: Callable[[int, int], Block],
+    events: int,
+    seed: int,
+    block_events: int = BLOCK_EVENTS,
+) -> Events:
+    """Do a source's `generate`, given how it makes one block.
+
+    Args:
+        source: Whose events they are.
+        make: From seed and number of the block to its events.
+        events: How many, at least 1.
+        seed: Any integer from 0.
+        block_events: Events of a block.
+
+    Raises:
+        BenchmarkError: The count or the seed is out of range.
+    """
+    check_request(events, seed)
+    part, true = make(seed, 0)
+    raw = np.empty((events, *part.shape[1:]), dtype=part.dtype)
+    truth = np.empty((events, *true.shape[1:]), dtype=true.dtype)
+    for start in range(0, events, block_events):
+        if start:
+            part, true = make(seed, start // block_events)
+        raw[start : start + block_events] = part[: events - start]
+        truth[start : start + block_events] = true[: events - start]
+    return Events(raw, truth, digest(raw), seed, source.name, source.version)
 
 
 def digest(raw: NDArray[np.integer[Any]]) -> str:

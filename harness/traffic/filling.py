@@ -6,7 +6,10 @@ slots (about 800 ns) apart; the end of the orbit stays empty, at least 121 slots
 the kicker of the beam dump. Gaps: G. Iadarola, "HL-LHC filling schemes"; names of the schemes:
 LHC Programme Coordination. The names fix how many bunches there are and how large the trains are.
 How the trains are divided among batches and in which order these come is our reconstruction; for
-`25ns_2744b_bcms` the division is the only one that agrees with the name.
+`25ns_2744b_bcms` and `25ns_2556b` (that of 2018, 144 bunches an injection, 20 injections) the
+division is the only one that agrees with the name. In `8b4e_1972b`, made against electron clouds, 4
+empty slots follow each 8 filled ones inside of the PS's trains: as far as a derandomiser is
+concerned, these 8 are the train.
 """
 
 from __future__ import annotations
@@ -19,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BenchmarkError
+from harness.traffic.groups import Groups
 
 SLOTS = 3564
 ABORT_GAP_SLOTS = 121
+_RUN_GAP_SLOTS = 4
 _TRAIN_GAP_SLOTS = 7
 _BATCH_GAP_SLOTS = 31
 
@@ -35,6 +40,8 @@ _SCHEMES: Mapping[str, tuple[tuple[int, ...], ...]] = MappingProxyType(
             *((72,) * 3,) * 4,
             (72,) * 2,
         ),
+        "25ns_2556b": ((12,), *((48,),) * 2, *((48,) * 3,) * 17),
+        "8b4e_1972b": ((12,), *((56,) * 4,) * 2, *((56,) * 3,) * 9),
     }
 )
 FILLING_NAMES = tuple(_SCHEMES)
@@ -60,6 +67,14 @@ class Filling:
         """Numbers of the filled slots, rising; int64 [bunches]."""
         return np.flatnonzero(self.filled).astype(np.int64)
 
+    @property
+    def trains(self) -> Groups:
+        """The bunches of an orbit by train."""
+        places = self.bunch[self.filled]
+        firsts = np.flatnonzero(places == 0)
+        sizes = np.diff(firsts, append=len(places)).tolist()
+        return Groups("train", "bunch", tuple(sizes))
+
 
 def filling(name: str) -> Filling:
     """Build a named scheme.
@@ -78,11 +93,16 @@ def filling(name: str) -> Filling:
             f"unknown filling scheme {name!r}", hint=f"known: {', '.join(FILLING_NAMES)}"
         )
     bunch = np.full(SLOTS, -1, dtype=np.int16)
+    # Trains without holes are one run each; the odd first one of 12 has none in any scheme.
+    spaced = name.startswith("8b4e")
     slot = 0
     for batch in _SCHEMES[name]:
         for train in batch:
-            bunch[slot : slot + train] = np.arange(train)
-            slot += train + _TRAIN_GAP_SLOTS
+            run = 8 if spaced and train % 8 == 0 else train
+            for first in range(0, train, run):
+                count = min(run, train - first)
+                bunch[slot : slot + count] = np.arange(count)
+                slot += count + (_RUN_GAP_SLOTS if first + run < train else _TRAIN_GAP_SLOTS)
         slot += _BATCH_GAP_SLOTS - _TRAIN_GAP_SLOTS
     return Filling(name=name, filled=bunch >= 0, bunch=bunch)
 

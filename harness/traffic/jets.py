@@ -25,13 +25,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.accelerators import NumberFormat
-from harness.traffic.events import BLOCK_EVENTS, Events, check_request, digest, random_words
+from harness.traffic import deviates
+from harness.traffic.events import BLOCK_EVENTS, Events, in_blocks, random_words
 
 JET_FORMAT = NumberFormat(width=16, integer=6, signed=True)
 JET_LABELS = ("g", "q", "w", "z", "t")
@@ -135,19 +135,13 @@ class Jets:
     name: str = "jets"
     version: int = 1
     values: int = len(OBSERVABLES)
+    number_format: NumberFormat = JET_FORMAT
     labels: tuple[str, ...] = JET_LABELS
+    truth_names: tuple[str, ...] = ()
 
     def generate(self, events: int, seed: int) -> Events:
         """Make events, classes equally likely; see `Source.generate`."""
-        check_request(events, seed)
-        raw = np.empty((events, self.values), dtype=np.int16)
-        truth = np.empty(events, dtype=np.int8)
-        for start in range(0, events, BLOCK_EVENTS):
-            count = min(BLOCK_EVENTS, events - start)
-            block, classes = _block(seed, start // BLOCK_EVENTS)
-            raw[start : start + count] = block[:count]
-            truth[start : start + count] = classes[:count]
-        return Events(raw, truth, digest(raw), seed, self.name, self.version)
+        return in_blocks(self, _block, events, seed)
 
 
 def _block(seed: int, block: int) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
@@ -157,12 +151,12 @@ def _block(seed: int, block: int) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
     words = random_words(seed, block, _FIELDS * BLOCK_EVENTS // 4)
     fields = words.view("<u2").reshape(_FIELDS, BLOCK_EVENTS)
     classes = (fields[-1].astype(np.uint32) * len(JET_LABELS) >> 16).astype(np.int8)
-    deviates = tables.deviates.take(fields[:-1].reshape(BLOCK_EVENTS, count))
+    normal = tables.deviates.take(fields[:-1].reshape(BLOCK_EVENTS, count))
     offsets = np.arange(count, dtype=np.int32) << _CURVE_BITS
     raw = np.empty((BLOCK_EVENTS, count), dtype=np.int16)
     for label in range(len(JET_LABELS)):
         rows = np.flatnonzero(classes == label)
-        latent = deviates[rows] @ tables.mixing[label]
+        latent = normal[rows] @ tables.mixing[label]
         latent += tables.means[label]
         place = latent.astype(np.int32) >> _MIX_BITS
         np.clip(place, -_HALF_CURVE, _HALF_CURVE - 1, out=place)
@@ -174,14 +168,11 @@ def _block(seed: int, block: int) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
 @lru_cache(maxsize=1)
 def _tables() -> _Tables:
     """Return the tables, rounded so that the last digit of a logarithm cannot matter."""
-    normal = NormalDist()
-    upper = [normal.inv_cdf((index + 0.5) / 65536) for index in range(32768, 65536)]
-    half = np.rint(np.array(upper) * (1 << _DEVIATE_BITS))
     mixing = np.array([_mixing(label).T for label in range(len(JET_LABELS))])
     means = np.array([[row[o.family] * o.loading for o in OBSERVABLES] for row in _MEANS])
     curves = np.concatenate([_curve(observable) for observable in OBSERVABLES])
     return _Tables(
-        deviates=np.concatenate([-half[::-1], half]).astype(np.float32),
+        deviates=deviates.normal(1 << _DEVIATE_BITS).astype(np.float32),
         mixing=np.rint(mixing * (1 << _MIX_BITS)).astype(np.float32),
         means=np.rint(means * (1 << (_DEVIATE_BITS + _MIX_BITS))).astype(np.float32),
         curves=JET_FORMAT.quantise(curves, "floor", "wrap").astype(np.int16),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.accelerators import NumberFormat
 from harness.errors import BenchmarkError
-from harness.traffic.events import BLOCK_EVENTS, Events, check_request, digest, random_words
+from harness.traffic.events import BLOCK_EVENTS, Block, Events, in_blocks, random_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Noise:
     name: str = "noise"
     version: int = 1
     labels: tuple[str, ...] = ()
+    truth_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.values < 1:
@@ -37,20 +38,14 @@ class Noise:
 
     def generate(self, events: int, seed: int) -> Events:
         """Make events; see `Source.generate`."""
-        check_request(events, seed)
-        raw = np.empty((events, self.values), dtype=self._dtype())
-        for start in range(0, events, BLOCK_EVENTS):
-            part = raw[start : start + BLOCK_EVENTS]
-            part[:] = self._block(seed, start // BLOCK_EVENTS)[: len(part)]
-        truth = np.full(events, -1, dtype=np.int8)
-        return Events(raw, truth, digest(raw), seed, self.name, self.version)
+        return in_blocks(self, self._block, events, seed)
 
     def _dtype(self) -> np.dtype[Any]:
         """Return the narrowest integer type that holds the format."""
         size = next(size for size in (1, 2, 4, 8) if self.number_format.width <= 8 * size)
         return np.dtype(f"{'i' if self.number_format.signed else 'u'}{size}")
 
-    def _block(self, seed: int, block: int) -> NDArray[np.integer[Any]]:
+    def _block(self, seed: int, block: int) -> Block:
         """Return one block: the low bits of random fields, seen as the format sees them."""
         dtype = self._dtype()
         count = BLOCK_EVENTS * self.values
@@ -59,4 +54,4 @@ class Noise:
         spare = 8 * dtype.itemsize - self.number_format.width
         # Down from the top of the field: arithmetic for signed types, so the sign is right as well.
         values: NDArray[np.integer[Any]] = fields.astype(dtype, copy=False) >> dtype.type(spare)
-        return values
+        return values, np.full(BLOCK_EVENTS, -1, dtype=np.int8)

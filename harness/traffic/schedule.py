@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from harness.errors import BenchmarkError
 from harness.traffic.filling import filling
 from harness.traffic.filling import gaps as filling_gaps
+from harness.traffic.groups import Groups
 from harness.traffic.xorshift import MASK64, ticking_cycles
 
 Rate = float | int | Fraction
@@ -51,6 +52,7 @@ class Schedule:
             periodic ticks.
         seed: State of the generator in cycle 0, a 64-bit integer other than zero.
         gaps: Ticks from event to event, each 1..65535, looped; None means an event on every tick.
+        groups: How events belong together, None if they do not; the fabric does not know.
 
     Raises:
         BenchmarkError: A value is out of range, or the run would last beyond 2**63 cycles.
@@ -61,6 +63,7 @@ class Schedule:
     bernoulli_threshold: int | None = None
     seed: int = 1
     gaps: tuple[int, ...] | None = None
+    groups: Groups | None = None
 
     def __post_init__(self) -> None:
         _within("events", self.events, 1, MAX_EVENTS)
@@ -121,9 +124,11 @@ class Schedule:
             BenchmarkError: The scheme is unknown or too large for the table, or a rate is not a
                 positive number or above one slot per cycle.
         """
-        table = tuple(filling_gaps(filling(scheme)).tolist())
+        orbit = filling(scheme)
+        table = tuple(filling_gaps(orbit).tolist())
         _check_entries(table, gap_entries)
-        return cls(events=events, interval_q32=_interval_q32(crossing_hz, clock_hz), gaps=table)
+        interval = _interval_q32(crossing_hz, clock_hz)
+        return cls(events=events, interval_q32=interval, gaps=table, groups=orbit.trains)
 
     @classmethod
     def bernoulli(cls, rate_hz: Rate, clock_hz: Rate, seed: int, events: int) -> Schedule:

@@ -38,6 +38,7 @@ from harness.traffic import JET_FORMAT, JET_LABELS, Events, Jets
 LOG = logging.getLogger("train")
 
 HIDDEN = (64, 32, 32)
+REUSE = 4  # steps a layer, hence cycles an event
 WEIGHT_BITS = 6
 ACTIVATION_BITS = 6
 LOGIT_BITS = 16
@@ -132,6 +133,7 @@ class QuantisedDense(nn.Module):
             "kind": "dense",
             "inputs": self.linear.in_features,
             "outputs": self.linear.out_features,
+            "reuse": REUSE,
             "weight_format": asdict(self.weight_format),
             "weights": weights.int().tolist(),
             "bias": bias.int().tolist(),
@@ -222,7 +224,7 @@ def _guesses(network: Tagger, events: Events) -> NDArray[np.int64]:
 def _export(network: Tagger) -> dict[str, Any]:
     """Return the content of `model.json`."""
     return {
-        "schema": 1,
+        "schema": 2,
         "name": "jet_tagger",
         "input": {"values": Jets().values, "format": asdict(JET_FORMAT)},
         "layers": [layer.export() for layer in network.dense],

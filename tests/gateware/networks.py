@@ -1,273 +1,252 @@
-"""Networks for the tests of `overlays/lib/rtl/nn`: random shapes, exact references, one top.
+"""Random networks for the tests of `overlays/lib/rtl/nn`: chains of layers, generated, in one top.
 
-The references compute with Python's integers, straight from the blocks' documentation.
+A kind of layer joins in with a line in `MAKERS`: a function that draws its table in `model.json`,
+given what arrives, or nothing where that does not suit it.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.accelerators import Model, NumberFormat, Tensor, parse_model
+from harness.accelerators.golden import output_rows
+from harness.generate.accelerator import network_top
+from harness.generate.network import weights_package
 from tests.gateware.rtl import ROOT, Design
 
 NN = ROOT / "overlays" / "lib" / "rtl" / "nn"
-SOURCES = tuple(NN / f"{name}.sv" for name in ("nn_dense", "nn_requantise", "nn_argmax"))
+SOURCES = tuple(sorted(NN.glob("*.sv")))
+Table = dict[str, Any]
 
 
-def signed(value: int, width: int) -> int:
-    """Return the two's complement number that the low bits of a value stand for."""
-    return ((value + (1 << (width - 1))) & ((1 << width) - 1)) - (1 << (width - 1))
+def table_of(number_format: NumberFormat) -> Table:
+    """Return a format as `model.json` spells it."""
+    return {
+        "width": number_format.width,
+        "integer": number_format.integer,
+        "signed": number_format.signed,
+    }
 
 
-def pack(values: list[int], width: int) -> int:
-    """Return the values side by side, the first one lowest."""
-    return sum((value & ((1 << width) - 1)) << (i * width) for i, value in enumerate(values))
+def integers(rng: random.Random, shape: tuple[int, ...], low: int, high: int) -> list[Any]:
+    """Return nested lists of integers, the extremes often among them."""
+    if len(shape) > 1:
+        return [integers(rng, shape[1:], low, high) for _ in range(shape[0])]
+    return [rng.choice((low, high, rng.randint(low, high))) for _ in range(shape[0])]
 
 
-def unpack(packed: int, width: int, count: int) -> list[int]:
-    """Return unsigned fields of a packed number."""
-    return [packed >> (i * width) & ((1 << width) - 1) for i in range(count)]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """nn_dense and nn_requantise behind it."""
-
-    weights: tuple[tuple[int, ...], ...]  # [inputs][outputs]
-    biases: tuple[int, ...]
-    in_width: int
-    in_signed: bool
-    weight_width: int
-    reuse: int
-    shift: int
-    out_width: int
-    out_signed: bool
-    half_up: bool
-    relu: bool
-    saturate: bool
-
-    @property
-    def acc_width(self) -> int:
-        """Bits that hold every partial sum, and that the shift leaves something of."""
-        largest = max(abs(bias) for bias in self.biases)
-        largest += max(map(sum, zip(*self.magnitudes(), strict=True))) << self.in_width
-        return max(largest.bit_length() + 1, self.shift + 1)
-
-    def magnitudes(self) -> Iterator[list[int]]:
-        """Yield the weights without their signs, a row for each input."""
-        return ([abs(weight) for weight in row] for row in self.weights)
-
-    def forward(self, values: list[int]) -> list[int]:
-        """Return the raw output fields for raw input fields."""
-        numbers = [signed(v, self.in_width) for v in values] if self.in_signed else values
-        return [
-            self.requantise(
-                bias + sum(row[o] * x for row, x in zip(self.weights, numbers, strict=True))
-            )
-            for o, bias in enumerate(self.biases)
-        ]
-
-    def requantise(self, acc: int) -> int:
-        """Round, shift, rectify, then clip or wrap."""
-        value = acc + (1 << self.shift >> 1 if self.half_up else 0) >> self.shift
-        value = max(value, 0) if self.relu else value
-        if self.saturate:
-            least = -(1 << (self.out_width - 1)) if self.out_signed else 0
-            value = min(max(value, least), (1 << (self.out_width - self.out_signed)) - 1)
-        return value & ((1 << self.out_width) - 1)
-
-
-@dataclass(frozen=True)
-class Block:
-    """Something on pins `<name>_in_*` and `<name>_out_*` of the top.
+def requantise(rng: random.Random, bound: int, fraction: int) -> Table:
+    """Return a random end of a layer.
 
     Args:
-        name: Prefix of the pins.
-        layers: In order; none for an argmax.
-        values: Of the input.
-        width: Bits of an input value.
+        rng: Source of randomness.
+        bound: Of the accumulator's magnitude; about half of the results fit the output, the others
+            show what overflow does.
+        fraction: Bits right of the accumulator's binary point.
+    """
+    width = rng.choice((1, 3, 5, 6, 8, 16, 31, 32))
+    shift = max(0, bound.bit_length() - width - rng.randint(0, 2))
+    return {
+        "shift": shift,
+        "rounding": rng.choice(("floor", "half_up")),
+        "overflow": rng.choice(("saturate", "wrap")),
+        "activation": rng.choice(("relu", "none")),
+        "output_format": {
+            "width": width,
+            "integer": width - (fraction - shift),
+            "signed": rng.random() < 0.5,
+        },
+    }
+
+
+def dense(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a dense layer, in more steps than it has lanes at times."""
+    if tensor.format.width > 16 and tensor.values > 8:
+        return None
+    outputs = rng.randint(1, 8)
+    weight = NumberFormat(rng.choice((1, 2, 4, 6, 16)), rng.randint(-1, 3), rng.random() < 0.8)
+    bound = tensor.values << (tensor.format.width + weight.width - 1)
+    return {
+        "kind": "dense",
+        "inputs": tensor.values,
+        "outputs": outputs,
+        "reuse": rng.choice((1, 1, 2, 3, 4, 7)),
+        "weight_format": table_of(weight),
+        "weights": integers(rng, (outputs, tensor.values), weight.minimum, weight.maximum),
+        "bias": integers(rng, (outputs,), -bound, bound),
+        **requantise(rng, bound, tensor.format.fraction + weight.fraction),
+    }
+
+
+def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return any other number of lanes."""
+    lanes = [n for n in divisors(tensor.values) if n != tensor.lanes]
+    return {"kind": "regroup", "lanes": rng.choice(lanes)} if lanes else None
+
+
+MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
+    "dense": dense,
+    "regroup": regroup,
+}
+
+
+def divisors(number: int) -> list[int]:
+    """Return all of them."""
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on pins `<name>_in_*` and `<name>_out_*` of the top; last is the data's top bit.
+
+    Args:
+        model: The network.
+        in_bits: Width of the input stream.
+        out_bits: Width of the output stream.
     """
 
-    name: str
-    layers: tuple[Layer, ...]
-    values: int
-    width: int
+    model: Model
+    in_bits: int
+    out_bits: int
 
     @property
-    def latency(self) -> int:
-        """Cycles from an input's first offer to its output's, with nothing in the way."""
-        return sum(layer.reuse + 2 for layer in self.layers) if self.layers else 1
+    def name(self) -> str:
+        """Prefix of the pins."""
+        return self.model.name
 
     @property
-    def interval(self) -> int:
-        """Cycles between results when nothing is in the way."""
-        return max((layer.reuse for layer in self.layers), default=1)
+    def in_beats(self) -> int:
+        """Input beats of an event."""
+        return self.model.unpack(self.in_bits).in_beats
 
-    def forward(self, packed: int) -> int:
-        """Return the output pins for the input pins."""
-        values = unpack(packed, self.width, self.values)
-        if not self.layers:
-            numbers = [signed(value, self.width) for value in values]
-            return packed | numbers.index(max(numbers)) << (self.values * self.width)
-        for layer in self.layers:
-            values = layer.forward(values)
-        return pack(values, self.layers[-1].out_width)
+    @property
+    def out_beats(self) -> int:
+        """Output beats of an event."""
+        return self.model.pack(self.out_bits).out_beats
 
-    def events(self, count: int, seed: int) -> list[int]:
-        """Return random inputs, one in four of nothing but extreme values."""
-        rng = random.Random(seed)
-        top = 1 << (self.width - 1)
-        extremes = (0, top, top - 1, 2 * top - 1)
-        return [
-            pack(
-                [
-                    rng.choice(extremes) if event % 4 == 0 else rng.getrandbits(self.width)
-                    for _ in range(self.values)
-                ],
-                self.width,
-            )
-            for event in range(count)
-        ]
+    @property
+    def interval(self) -> int | None:
+        """Cycles from an event to the next, none if that depends on the data."""
+        return self.model.interval_cycles(self.in_bits, self.out_bits)
 
+    @property
+    def latency(self) -> int | None:
+        """Cycles from first beat in to last beat out, none if that depends on the data."""
+        return self.model.latency_cycles(self.in_bits, self.out_bits)
 
-# (input width, signed), then each layer's (inputs, outputs, weight width, reuse, output width).
-_SHAPES: tuple[tuple[tuple[int, bool], tuple[tuple[int, int, int, int, int], ...]], ...] = (
-    ((1, False), ((1, 1, 2, 1, 1),)),
-    ((4, True), ((2, 3, 4, 2, 6),)),  # half of the last place is the only place dropped
-    ((8, True), ((5, 3, 6, 4, 8),)),  # the last step has no inputs left
-    ((4, False), ((3, 2, 3, 7, 3),)),  # fewer inputs than steps
-    ((16, True), ((7, 4, 16, 3, 31),)),  # sums of more than 32 bits
-    ((24, True), ((3, 2, 18, 2, 32),)),
-    ((8, False), ((9, 8, 6, 4, 6), (8, 7, 5, 4, 7), (7, 3, 6, 4, 16))),
-    ((6, True), ((4, 5, 4, 1, 5), (5, 3, 4, 1, 9))),  # a result in every cycle
-    ((16, True), ((10, 6, 6, 2, 8), (6, 5, 6, 5, 8), (5, 4, 6, 3, 12))),
-    ((8, False), ((6, 6, 8, 3, 8), (6, 6, 8, 3, 8), (6, 2, 8, 2, 8))),
-)
-_ARGMAX = ((1, 4), (2, 1), (3, 2), (5, 16), (8, 3))
+    def events(self, count: int, seed: int) -> NDArray[np.int64]:
+        """Return random events, one in four of nothing but extreme values."""
+        rng = np.random.default_rng([seed, *self.name.encode()])
+        form, shape = self.model.input_format, (count, self.model.inputs)
+        raw = rng.integers(form.minimum, form.maximum, shape, np.int64, endpoint=True)
+        near = np.clip([form.minimum, -1, 0, 1, form.maximum], form.minimum, form.maximum)
+        raw[::4] = rng.choice(near, raw[::4].shape)
+        return raw
+
+    def beats(self, count: int, seed: int) -> list[int]:
+        """Return the input beats of random events."""
+        return _beats(
+            self.model.input_format.pack(self.events(count, seed), self.in_bits), self.in_bits
+        )
+
+    def results(self, count: int, seed: int) -> list[int]:
+        """Return the output beats that the reference gives for them."""
+        rows = output_rows(self.model, self.events(count, seed), self.out_bits)
+        beats = _beats(rows, self.out_bits)
+        last = 1 << self.out_bits
+        ends = itertools.cycle([0] * (self.out_beats - 1) + [last])
+        return [beat | end for beat, end in zip(beats, ends, strict=False)]
 
 
-def _layer(
-    rng: random.Random, shape: tuple[int, ...], coming: tuple[int, bool], how: tuple[bool, ...]
-) -> Layer:
-    inputs, outputs, weight_width, reuse, out_width = shape
-    half_up, relu, saturate, out_signed = reversed(how)
-    low, high = -(1 << (weight_width - 1)), (1 << (weight_width - 1)) - 1
-    weights = tuple(
-        tuple(rng.choice((low, high, rng.randint(low, high))) for _ in range(outputs))
-        for _ in range(inputs)
-    )
-    bound = inputs << (coming[0] + weight_width - 1)
-    biases = tuple(rng.randint(-bound, bound) for _ in range(outputs))
-    # About half of the results then fit the output; the others show what overflow does.
-    shift = max(0, bound.bit_length() - out_width - 2)
-    return Layer(
-        weights, biases, *coming, weight_width, reuse, shift, out_width, out_signed, half_up, relu,
-        saturate,
-    )  # fmt: skip
+def _beats(rows: NDArray[np.uint8], bits: int) -> list[int]:
+    size = bits // 8
+    return [
+        int.from_bytes(row[at : at + size].tobytes(), "little")
+        for row in rows
+        for at in range(0, len(row), size)
+    ]
 
 
-def _blocks() -> Iterator[Block]:
-    rng = random.Random(11)
-    every = itertools.cycle(itertools.product((False, True), repeat=4))
-    for number, (coming, shapes) in enumerate(_SHAPES):
-        layers: list[Layer] = []
-        for shape in shapes:
-            entering = (layers[-1].out_width, layers[-1].out_signed) if layers else coming
-            layers.append(_layer(rng, shape, entering, next(every)))
-        yield Block(f"n{number}", tuple(layers), shapes[0][0], coming[0])
-    for number, (values, width) in enumerate(_ARGMAX):
-        yield Block(f"a{number}", (), values, width)
+def network(rng: random.Random, name: str, wanted: tuple[str, ...]) -> Network | None:
+    """Return a random chain with layers of the kinds wanted, or none if one did not suit it."""
+    width, values = rng.choice((1, 4, 6, 8, 12, 16)), rng.choice((1, 2, 4, 5, 6, 12))
+    form = NumberFormat(width, rng.randint(-2, 6), rng.random() < 0.5)
+    lanes = rng.choice(divisors(values))
+    source = {"values": values, "format": table_of(form), "lanes": lanes}
+    tensor = Tensor(values // lanes, lanes, form)
+    kinds = [*wanted, *rng.choices(list(MAKERS), k=rng.randint(0, 2))]
+    rng.shuffle(kinds)
+    content: Table = {"schema": 2, "name": name, "input": source, "layers": []}
+    content["output"] = {"kind": "values"}
+    for kind in kinds:
+        table = MAKERS[kind](rng, tensor)
+        if table is None and kind in wanted:
+            return None
+        if table is not None:
+            content["layers"].append(table)
+            tensor = parse_model(content).output
+    if tensor.beats == 1:
+        square = tensor.format.width <= 12
+        suits = {"values": True, "logits_argmax": tensor.format.signed, "sum_of_squares": square}
+        content["output"]["kind"] = rng.choice([kind for kind, does in suits.items() if does])
+    return Network(parse_model(content), rng.choice((8, 16, 32, 64)), rng.choice((8, 32, 64)))
 
 
-BLOCKS = tuple(_blocks())
+def networks(count: int, seed: int) -> tuple[Network, ...]:
+    """Return random networks, every kind of layer in at least one of them."""
+    rng = random.Random(seed)
+    kinds = itertools.cycle(MAKERS)
+    return tuple(_suitable(rng, f"n{number}", next(kinds)) for number in range(count))
 
 
-def _out_bits(block: Block) -> int:
-    if block.layers:
-        return len(block.layers[-1].biases) * block.layers[-1].out_width
-    return block.values * block.width + max(1, (block.values - 1).bit_length())
+def _suitable(rng: random.Random, name: str, kind: str) -> Network:
+    """Draw until the kind is in the chain: it may not suit what arrives at it."""
+    for _ in range(100):
+        drawn = network(rng, name, (kind, "dense"))
+        if drawn is not None:
+            return drawn
+    raise AssertionError(f"no random network has a layer of kind {kind}")
 
 
-def _ports(block: Block) -> Iterator[str]:
-    p = block.name
+NETWORKS = networks(16, 11)
+
+
+def _ports(item: Network) -> Iterator[str]:
+    p = item.name
     yield f"  input logic {p}_in_valid_i, output logic {p}_in_ready_o"
-    yield f"  input logic [{block.values * block.width - 1}:0] {p}_in_data_i"
+    yield f"  input logic [{item.in_bits - 1}:0] {p}_in_data_i"
     yield f"  output logic {p}_out_valid_o, input logic {p}_out_ready_i"
-    yield f"  output logic [{_out_bits(block) - 1}:0] {p}_out_data_o"
+    yield f"  output logic [{item.out_bits}:0] {p}_out_data_o"
 
 
-def _table(width: int, values: tuple[int, ...]) -> str:
-    return "'{" + ", ".join(f"{width}'h{v & ((1 << width) - 1):x}" for v in values) + "}"
-
-
-def _network(block: Block) -> Iterator[str]:
-    """Yield a chain of layers; x<n> are the values into layer n, s<n> its sums."""
-    p, last = block.name, len(block.layers)
-    yield f"  logic {p}_v [{last + 1}], {p}_r [{last + 1}];"
-    yield f"  logic [{block.width - 1}:0] {p}_x0 [{block.values}];"
-    yield f"  assign {p}_v[0] = {p}_in_valid_i, {p}_in_ready_o = {p}_r[0];"
-    yield f"  assign {p}_out_valid_o = {p}_v[{last}], {p}_r[{last}] = {p}_out_ready_i;"
-    yield f"  always_comb for (int i = 0; i < {block.values}; i++)"
-    yield f"    {p}_x0[i] = {p}_in_data_i[i*{block.width}+:{block.width}];"
-    for n, layer in enumerate(block.layers):
-        inputs, outputs, acc = len(layer.weights), len(layer.biases), layer.acc_width
-        rows = ", ".join(_table(layer.weight_width, row) for row in layer.weights)
-        yield f"  logic {p}_sv{n}, {p}_sr{n};"
-        yield f"  logic signed [{acc - 1}:0] {p}_s{n} [{outputs}];"
-        yield f"  logic [{layer.out_width - 1}:0] {p}_x{n + 1} [{outputs}];"
-        yield (
-            f"  localparam logic signed [{layer.weight_width - 1}:0] {p}_W{n} [{inputs}][{outputs}]"
-            f" = '{{{rows}}};"
-        )
-        yield (
-            f"  localparam logic signed [{acc - 1}:0] {p}_B{n} [{outputs}]"
-            f" = {_table(acc, layer.biases)};"
-        )
-        yield (
-            f"  nn_dense #(.Inputs({inputs}), .Outputs({outputs}), .InWidth({layer.in_width}),"
-            f" .InSigned({layer.in_signed:d}), .WeightWidth({layer.weight_width}),"
-            f" .AccWidth({acc}), .Reuse({layer.reuse}), .Weights({p}_W{n}), .Biases({p}_B{n}))"
-            f" u_{p}_dense{n} (.clk_i, .rst_ni, .in_valid_i({p}_v[{n}]), .in_ready_o({p}_r[{n}]),"
-            f" .in_data_i({p}_x{n}), .out_valid_o({p}_sv{n}), .out_ready_i({p}_sr{n}),"
-            f" .out_data_o({p}_s{n}));"
-        )
-        yield (
-            f"  nn_requantise #(.Values({outputs}), .InWidth({acc}), .OutWidth({layer.out_width}),"
-            f" .Shift({layer.shift}), .OutSigned({layer.out_signed:d}), .HalfUp({layer.half_up:d}),"
-            f" .Relu({layer.relu:d}), .Saturate({layer.saturate:d})) u_{p}_requantise{n} ("
-            f".clk_i, .rst_ni, .in_valid_i({p}_sv{n}), .in_ready_o({p}_sr{n}),"
-            f" .in_data_i({p}_s{n}), .out_valid_o({p}_v[{n + 1}]), .out_ready_i({p}_r[{n + 1}]),"
-            f" .out_data_o({p}_x{n + 1}));"
-        )
-    width, count = block.layers[-1].out_width, len(block.layers[-1].biases)
-    yield f"  always_comb for (int i = 0; i < {count}; i++)"
-    yield f"    {p}_out_data_o[i*{width}+:{width}] = {p}_x{last}[i];"
-
-
-def _argmax(block: Block) -> Iterator[str]:
-    p, width, bits = block.name, block.width, block.values * block.width
-    yield f"  logic [{width - 1}:0] {p}_x [{block.values}], {p}_y [{block.values}];"
-    yield f"  logic [{_out_bits(block) - bits - 1}:0] {p}_index;"
-    yield f"  always_comb for (int i = 0; i < {block.values}; i++) begin"
-    yield f"    {p}_x[i] = {p}_in_data_i[i*{width}+:{width}];"
-    yield f"    {p}_out_data_o[i*{width}+:{width}] = {p}_y[i];"
-    yield "  end"
-    yield f"  assign {p}_out_data_o[{_out_bits(block) - 1}:{bits}] = {p}_index;"
-    yield (
-        f"  nn_argmax #(.Values({block.values}), .Width({width})) u_{p} (.clk_i, .rst_ni,"
-        f" .in_valid_i({p}_in_valid_i), .in_ready_o({p}_in_ready_o), .in_data_i({p}_x),"
-        f" .out_valid_o({p}_out_valid_o), .out_ready_i({p}_out_ready_i), .out_data_o({p}_y),"
-        f" .out_index_o({p}_index));"
+def _instance(item: Network) -> str:
+    p = item.name
+    return (
+        f"  logic [31:0] unused_{p};\n"
+        f"  {p} u_{p} (.clk_i, .rst_ni, .in_valid_i({p}_in_valid_i), .in_ready_o({p}_in_ready_o),"
+        f" .in_data_i({p}_in_data_i), .in_last_i(1'b0), .out_valid_o({p}_out_valid_o),"
+        f" .out_ready_i({p}_out_ready_i), .out_data_o({p}_out_data_o[{item.out_bits - 1}:0]),"
+        f" .out_last_o({p}_out_data_o[{item.out_bits}]), .cfg_we_i(1'b0), .cfg_addr_i('0),"
+        f" .cfg_wdata_i('0), .cfg_rdata_o(unused_{p}));"
     )
 
 
-def _top() -> str:
-    ports = ["  input logic clk_i, input logic rst_ni", *itertools.chain(*map(_ports, BLOCKS))]
-    bodies = (_network(block) if block.layers else _argmax(block) for block in BLOCKS)
-    lines = ["module nn_top (", ",\n".join(ports), ");", *itertools.chain(*bodies), "endmodule", ""]
-    return "\n".join(lines)
+def design(items: tuple[Network, ...]) -> Design:
+    """Return a top with all of the networks side by side."""
+    ports = ["  input logic clk_i, input logic rst_ni", *itertools.chain(*map(_ports, items))]
+    lines = ["module nn_top (", ",\n".join(ports), ");", *map(_instance, items), "endmodule", ""]
+    texts = {}
+    for item in items:
+        texts[f"{item.name}_weights_pkg.sv"] = weights_package(item.model)
+        texts[f"{item.name}.sv"] = network_top(item.model, item.in_bits, item.out_bits)
+    return Design("nn_top", SOURCES, {**texts, "nn_top.sv": "\n".join(lines)}, closed=True)
 
 
-DESIGN = Design("nn_top", SOURCES, {"nn_top.sv": _top()})
+DESIGN = design(NETWORKS)

@@ -26,11 +26,11 @@ BUILD_TIMEOUT_S = 300
 RUN_TIMEOUT_S = 250
 SHIM = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
 FLAGS = (
-    "--cc", "--vpi", "--public-flat-rw", "--prefix", "Vtop", "--assert", "-Wall",
+    "--cc", "--vpi", "--prefix", "Vtop", "--assert", "-Wall",
     "--x-initial", "unique", "--x-assign", "unique", "--timescale", "1ns/1ps",
 )  # fmt: skip
 COMPILER_FLAGS = (
-    "-O1", "-std=gnu++17", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0",
+    "-std=gnu++17", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0",
     "-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0",
 )  # fmt: skip
 RUNTIME = ("verilated_vpi", "verilated", "verilated_dpi", "verilated_threads")
@@ -47,17 +47,25 @@ class Design:
         sources: RTL in compilation order; waiver files (.vlt) may be among them.
         texts: Generated sources, file name to text; compiled before `sources`.
         parameters: Of the top module.
+        closed: Only the top's ports can be reached from a test. Much quicker to compile: for
+            designs of many parts, each of which is simulated for a few cycles only.
     """
 
     top: str
     sources: tuple[Path, ...]
     texts: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
+    closed: bool = False
+
+    @property
+    def compiler_flags(self) -> tuple[str, ...]:
+        """What the C++ compiler gets."""
+        return ("-O0" if self.closed else "-O1", *COMPILER_FLAGS)
 
     def key(self) -> str:
         """Return the digest of everything the simulation is made of."""
         digest = hashlib.sha256(
-            repr((self.top, FLAGS, COMPILER_FLAGS, sorted(self.parameters.items()))).encode()
+            repr((self.top, FLAGS, self.compiler_flags, sorted(self.parameters.items()))).encode()
         )
         for name in ("verilator", "cocotb"):
             digest.update(metadata.version(name).encode())
@@ -138,14 +146,21 @@ def _made(name: str, make: Callable[[Path], None]) -> Path:
 def _compile(design: Design, work: Path) -> None:
     """Verilate, and compile in one unit: most of the time goes into reading the same headers."""
     generated = work / "generated"
-    done = verilate(design, [*FLAGS, "-Mdir", str(generated)], work)
+    flags = [*FLAGS, "-Mdir", str(generated)]
+    if design.closed:
+        ports = work / "ports.vlt"
+        ports.write_text(f'`verilator_config\npublic_flat_rw -module "{design.top}" -var "*"\n')
+        flags.append(str(ports))
+    else:
+        flags.append("--public-flat-rw")
+    done = verilate(design, flags, work)
     assert done.returncode == 0, done.stdout
     unit = work / "unit.cpp"
     parts = [*sorted(generated.glob("*.cpp")), SHIM]
     unit.write_text("".join(f'#include "{part}"\n' for part in parts))
     libraries = cocotb_tools.config.libs_dir
     _gcc(
-        *COMPILER_FLAGS, *_includes(), f"-I{generated}", str(unit),
+        *design.compiler_flags, *_includes(), f"-I{generated}", str(unit),
         *(str(_runtime() / f"{name}.o") for name in RUNTIME),
         f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
         "-o", str(work / "done" / "simulation"),
@@ -162,7 +177,7 @@ def _runtime() -> Path:
             for name in RUNTIME:
                 source, target = include / f"{name}.cpp", work / "done" / f"{name}.o"
                 arguments = ("-c", str(source), "-o", str(target))
-                running.append(pool.submit(_gcc, *COMPILER_FLAGS, *_includes(), *arguments))
+                running.append(pool.submit(_gcc, "-O1", *COMPILER_FLAGS, *_includes(), *arguments))
         for compilation in running:
             compilation.result()
 

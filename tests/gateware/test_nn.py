@@ -1,4 +1,4 @@
-"""The network library: one build of many random networks, and the jet tagger itself."""
+"""The network library: one build of many random networks, the jet tagger, and faulty parameters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness.accelerators.layers import KINDS
 from harness.overlay import find_overlay
-from tests.gateware.networks import DESIGN, NN, SOURCES
+from tests.gateware.networks import DESIGN, MAKERS, NETWORKS, NN, SOURCES
 from tests.gateware.rtl import Design, check, simulate, verilate
 from tests.gateware.test_lint import lint
 
@@ -19,13 +20,23 @@ TAGGER = pytest.mark.xdist_group("gateware-jet-tagger")
 _overlay = find_overlay("jet_tagger")
 JET_TAGGER = Design(
     "jet_tagger",
-    (*SOURCES, *(_overlay.folder / path for path in _overlay.accelerator.sources)),
+    (*SOURCES, *(_overlay.folder / path for path in _overlay.network_sources)),
 )
 
 
 @LIBRARY
-def test_blocks(tmp_path: Path) -> None:
+def test_networks(tmp_path: Path) -> None:
     check(simulate(DESIGN, "nn", tmp_path))
+
+
+def test_every_kind_of_layer_is_in_a_random_network() -> None:
+    assert set(MAKERS) == set(KINDS)
+    found = {type(layer) for item in NETWORKS for layer in item.model.layers}
+    assert len(found) == len(KINDS)
+
+
+def test_networks_without_a_warning(tmp_path: Path) -> None:
+    assert lint(DESIGN, tmp_path) == ""
 
 
 @LIBRARY
@@ -46,8 +57,9 @@ def test_jet_tagger(tmp_path: Path) -> None:
 
 EDGES = [
     ("nn_dense", {}),
-    ("nn_dense", {"Inputs": 3, "Outputs": 5, "Reuse": 7, "InSigned": 1, "InWidth": 1}),
-    ("nn_dense", {"Inputs": 64, "Outputs": 32, "AccWidth": 63, "WeightWidth": 1, "Reuse": 4}),
+    ("nn_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7, "InSigned": 1, "InWidth": 1}),
+    ("nn_dense", {"InLanes": 64, "Outputs": 32, "AccWidth": 63, "WeightWidth": 1, "Reuse": 4}),
+    ("nn_dense", {"InBeats": 5, "InLanes": 3, "Outputs": 2, "Reuse": 2}),
     ("nn_requantise", {}),
     ("nn_requantise", {"InWidth": 2, "OutWidth": 1, "Shift": 1, "HalfUp": 1}),
     ("nn_requantise", {"InWidth": 31, "OutWidth": 31, "OutSigned": 1, "Relu": 0}),
@@ -55,12 +67,36 @@ EDGES = [
     ("nn_argmax", {"Values": 1, "Width": 1}),
     ("nn_argmax", {"Values": 2}),
     ("nn_argmax", {"Values": 33, "Width": 64}),
+    ("nn_sum_of_squares", {}),
+    ("nn_sum_of_squares", {"Values": 1, "Width": 1, "Signed": 0, "ScoreWidth": 1}),
+    ("nn_sum_of_squares", {"Values": 9, "Width": 12}),
+    ("nn_gearbox", {}),
+    ("nn_gearbox", {"InBits": 8, "InBeats": 5, "OutBits": 12, "OutBeats": 3}),
+    ("nn_gearbox", {"InBits": 7, "InBeats": 1, "OutBits": 8, "OutBeats": 1}),
+    ("nn_gearbox", {"InBits": 1024, "InBeats": 2, "OutBits": 1, "OutBeats": 1025}),
+    ("nn_unpack", {}),
+    ("nn_unpack", {"StreamWidth": 64, "StreamBeats": 2, "Width": 9, "Beats": 3, "Lanes": 4}),
+    ("nn_pack", {}),
+    ("nn_pack", {"InBits": 9, "InBeats": 8, "StreamBeats": 3}),
+    ("nn_regroup", {}),
+    ("nn_regroup", {"InBeats": 3, "InLanes": 4, "OutBeats": 2, "OutLanes": 6}),
 ]
+NEEDED = {"nn_regroup": ("nn_gearbox",), "nn_unpack": ("nn_gearbox",), "nn_pack": ("nn_gearbox",)}
+
+
+def block(module: str, parameters: dict[str, int]) -> Design:
+    """Return a block of the library as a top."""
+    names = (*NEEDED.get(module, ()), module)
+    return Design(module, tuple(NN / f"{name}.sv" for name in names), {}, parameters)
 
 
 @pytest.mark.parametrize(("module", "parameters"), EDGES, ids=str)
 def test_block_at_the_edges(module: str, parameters: dict[str, int], tmp_path: Path) -> None:
-    assert lint(Design(module, (NN / f"{module}.sv",), {}, parameters), tmp_path) == ""
+    assert lint(block(module, parameters), tmp_path) == ""
+
+
+def test_every_block_is_listed() -> None:
+    assert {path.stem for path in SOURCES} == {module for module, _ in EDGES}
 
 
 def test_jet_tagger_without_a_warning(tmp_path: Path) -> None:
@@ -68,11 +104,13 @@ def test_jet_tagger_without_a_warning(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ("nn_dense", {"Inputs": 0}, "must be positive"),
+    ("nn_dense", {"InLanes": 0}, "must be positive"),
     ("nn_dense", {"Outputs": 0}, "must be positive"),
     ("nn_dense", {"Reuse": 0}, "must be at least 1"),
     ("nn_requantise", {"InWidth": 8, "Shift": 8}, "Shift must be below InWidth"),
     ("nn_requantise", {"OutWidth": 33}, "OutWidth at most 32"),
+    ("nn_gearbox", {"InBeats": 2, "OutBits": 4}, "last input beat would be empty"),
+    ("nn_regroup", {"InLanes": 2}, "as many values must go out"),
 ]
 
 
@@ -80,8 +118,7 @@ REFUSED = [
 def test_impossible_parameters_are_refused(
     module: str, parameters: dict[str, int], message: str, tmp_path: Path
 ) -> None:
-    design = Design(module, (NN / f"{module}.sv",), {}, parameters)
-    done = verilate(design, ("--lint-only",), tmp_path)
+    done = verilate(block(module, parameters), ("--lint-only",), tmp_path)
     assert done.returncode != 0
     assert message in done.stdout
 

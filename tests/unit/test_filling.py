@@ -38,6 +38,25 @@ def test_the_2760_bunch_scheme_is_the_one_the_name_describes() -> None:
     assert empty.count(31) == 12
 
 
+def test_the_2556_bunch_scheme_is_the_one_the_name_describes() -> None:
+    lengths = runs(filling("25ns_2556b").filled.tolist())
+    assert sum(length for value, length in lengths if value) == 2556
+    assert [length for value, length in lengths if value] == [12] + [48] * (2 + 17 * 3)
+    empty = [length for value, length in lengths if not value]
+    assert empty.count(7) == 17 * 2
+    assert empty.count(31) == 19  # between 20 injections
+
+
+def test_trains_of_8b4e_have_four_empty_slots_after_each_eight() -> None:
+    lengths = runs(filling("8b4e_1972b").filled.tolist())
+    assert sum(length for value, length in lengths if value) == 1972
+    assert [length for value, length in lengths if value] == [12] + [8] * 245
+    empty = [length for value, length in lengths if not value]
+    assert empty.count(4) == 35 * 6
+    assert empty.count(7) == 2 * 3 + 9 * 2
+    assert empty.count(31) == 11  # between 12 injections
+
+
 @pytest.mark.parametrize("name", FILLING_NAMES)
 def test_every_scheme_fits_the_orbit_and_leaves_the_abort_gap(name: str) -> None:
     orbit = filling(name)

@@ -291,15 +291,23 @@ def test_a_manifest_unlike_its_model_is_refused(root: Path) -> None:
         "output_format": {"width": 15, "integer": 15, "signed": True},
     }
     given = {"values": 4, "format": {"width": 16, "integer": 16, "signed": True}}
-    model = {"schema": 1, "name": "loopback", "input": given, "layers": [layer]}
+    model = {"schema": 2, "name": "loopback", "input": given, "layers": [layer]}
     folder = root / "overlays" / "loopback"
-    text = json.dumps({**model, "output": {"kind": "logits_argmax"}})
-    (folder / "model.json").write_text(text)
+
+    def write_model() -> None:
+        text = json.dumps({**model, "output": {"kind": "values"}})
+        (folder / "model.json").write_text(text)
+
+    write_model()
     manifest = folder / "overlay.toml"
     manifest.write_text(manifest.read_text().replace("[input]", 'model = "model.json"\n\n[input]'))
     with pytest.raises(
-        OverlayError, match=r"toml: output: is 4 x ap_fixed<16,16>.*is 4 x ap_fixed<15,"
+        OverlayError, match=r"toml: output.format: is ap_fixed<16,.*that is ap_fixed<15,"
     ):
+        generate(find_overlay("loopback", root))
+    layer["output_format"] = given["format"]
+    write_model()
+    with pytest.raises(OverlayError, match=r"latency_cycles: is .*that is 4"):
         generate(find_overlay("loopback", root))
 
 

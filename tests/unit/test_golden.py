@@ -12,6 +12,8 @@ from harness.accelerators import (
     Dense,
     Model,
     NumberFormat,
+    Requantise,
+    Tensor,
     classify,
     crc32_of_looped,
     golden_rows,
@@ -27,18 +29,15 @@ TAGGER = Path(__file__).parents[2] / "overlays" / "jet_tagger"
 def copying(values: int, width: int) -> Model:
     """A model whose logits are its inputs."""
     number_format = NumberFormat(width, width, signed=True)
+    tensor = Tensor(1, values, number_format)
     layer = Dense(
+        input=tensor,
         weights=np.eye(values, dtype=np.int64),
         bias=np.zeros(values, dtype=np.int64),
-        shift=0,
-        rounding="floor",
-        overflow="saturate",
-        activation="none",
-        input_format=number_format,
         weight_format=NumberFormat(2, 2, signed=True),
-        output_format=number_format,
+        requantise=Requantise(0, "floor", "saturate", "none", number_format),
     )
-    return Model("copying", number_format, (layer,), "logits_argmax")
+    return Model("copying", tensor, (layer,), "logits_argmax")
 
 
 def test_logits_and_class_are_where_the_stream_has_them() -> None:

@@ -314,7 +314,7 @@ def test_waits_by_place_in_the_train(make: Make) -> None:
     trace, orbit = run.stored.trace, run.deduced.orbit
     assert trace is not None
     assert orbit is not None
-    found = train.by_bunch(trace, orbit, run.deduced.missing)
+    found = train.by_place(trace, orbit.filling.trains, run.deduced.missing)
     waits = trace.accepted - trace.scheduled
     slots = orbit.filling.slots
     assert found.taken.sum() == 4096
@@ -335,7 +335,7 @@ def test_the_median_wait_is_that_of_an_event(make: Make) -> None:
     waits = np.random.default_rng(1).permutation(run.stored.trace.event.size)
     accepted = run.stored.trace.scheduled + waits
     trace = dataclasses.replace(run.stored.trace, accepted=accepted)
-    found = train.by_bunch(trace, run.deduced.orbit, run.deduced.missing)
+    found = train.by_place(trace, run.deduced.orbit.filling.trains, run.deduced.missing)
     assert {0, 1} == set((found.taken % 2).tolist())
     for place in range(48):
         here = waits[run.deduced.orbit.bunch == place]

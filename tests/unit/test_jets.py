@@ -170,10 +170,10 @@ def test_noise_has_no_truth() -> None:
 
 
 def test_sources_by_name() -> None:
-    assert SOURCE_NAMES == ("jets", "noise")
+    assert {"jets", "noise"} < set(SOURCE_NAMES)
     assert open_source("jets", JET_FORMAT, 16) == Jets()
     assert open_source("noise", NARROW, 4) == Noise(NARROW, 4)
-    with pytest.raises(BenchmarkError, match="unknown event source 'jet'; known: jets, noise"):
+    with pytest.raises(BenchmarkError, match=r"unknown event source 'jet'; known: jets, .*noise"):
         open_source("jet", JET_FORMAT, 16)
     with pytest.raises(BenchmarkError, match=r"jets are 16 values of ap_fixed<16,6>; .* takes 8"):
         open_source("jets", JET_FORMAT, 8)

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.accelerators import Dense, Model, NumberFormat, classify, load_model, parse_model
+from harness.accelerators import (
+    Dense,
+    Model,
+    NumberFormat,
+    Requantise,
+    Tensor,
+    classify,
+    load_model,
+    parse_model,
+)
 from harness.errors import OverlayError
 from harness.traffic import JET_LABELS, Jets
 
@@ -98,11 +107,11 @@ def contents(draw: st.DrawFn) -> dict[str, Any]:
         )
         inputs, arriving = outputs, leaving
     return {
-        "schema": 1,
+        "schema": 2,
         "name": "toy",
         "input": source,
         "layers": layers,
-        "output": {"kind": "logits_argmax"},
+        "output": {"kind": "values"},
     }
 
 
@@ -123,28 +132,25 @@ def test_forward_agrees_with_big_integers(content: dict[str, Any], data: st.Data
 @given(contents())
 def test_the_accumulator_is_as_wide_as_the_worst_event_needs(content: dict[str, Any]) -> None:
     for layer in parse_model(content).layers:
-        low, high = layer.input_format.minimum, layer.input_format.maximum
+        assert isinstance(layer, Dense)
+        low, high = layer.input.format.minimum, layer.input.format.maximum
         sums = [0]
         for row, bias in zip(layer.weights.tolist(), layer.bias.tolist(), strict=True):
             sums.append(bias + sum(min(w * low, w * high) for w in row))
-            sums.append(bias + sum(max(w * low, w * high) for w in row) + layer.half)
+            sums.append(bias + sum(max(w * low, w * high) for w in row) + layer.requantise.half)
         bits = layer.accumulator_bits
         assert all(-(1 << (bits - 1)) <= total < 1 << (bits - 1) for total in sums)
-        if bits > 1:
+        if bits > layer.requantise.shift + 1:
             assert not all(-(1 << (bits - 2)) <= total < 1 << (bits - 2) for total in sums)
 
 
 def dense(weight: int, bias: int, input_width: int) -> Dense:
     return Dense(
+        input=Tensor(1, 4, NumberFormat(input_width, input_width, signed=True)),
         weights=np.full((1, 4), weight, dtype=np.int64),
         bias=np.array([bias], dtype=np.int64),
-        shift=0,
-        rounding="floor",
-        overflow="saturate",
-        activation="none",
-        input_format=NumberFormat(input_width, input_width, signed=True),
         weight_format=NumberFormat(32, 32, signed=True),
-        output_format=NumberFormat(16, 16, signed=True),
+        requantise=Requantise(0, "floor", "saturate", "none", NumberFormat(16, 16, signed=True)),
     )
 
 
@@ -171,14 +177,16 @@ def tagger() -> tuple[Model, dict[str, Any]]:
 
 def test_the_tagger_is_the_network_it_claims_to_be(tagger: tuple[Model, dict[str, Any]]) -> None:
     model, _ = tagger
-    shapes = [(layer.inputs, layer.outputs) for layer in model.layers]
+    layers = [layer for layer in model.layers if isinstance(layer, Dense)]
+    assert len(layers) == len(model.layers)
+    shapes = [(layer.input.values, layer.output.values) for layer in layers]
     assert shapes == [(16, 64), (64, 32), (32, 32), (32, 5)]
-    assert all(layer.weight_format.width == 6 for layer in model.layers)
-    assert all(not layer.output_format.signed for layer in model.layers[:-1])
-    assert all(layer.output_format.width <= 8 for layer in model.layers[:-1])
+    assert all(layer.weight_format.width == 6 for layer in layers)
+    assert all(not layer.output.format.signed for layer in layers[:-1])
+    assert all(layer.output.format.width <= 8 for layer in layers[:-1])
     assert (model.output_format.width, model.output_format.signed) == (16, True)
-    assert model.layers[-1].activation == "none"
-    assert not model.layers[0].weights.flags.writeable
+    assert layers[-1].requantise.activation == "none"
+    assert not layers[0].weights.flags.writeable
 
 
 def test_the_tagger_agrees_with_big_integers(tagger: tuple[Model, dict[str, Any]]) -> None:
@@ -214,7 +222,7 @@ def test_the_recorded_accuracy_is_what_the_model_reaches(
 
 def good() -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": 2,
         "name": "toy",
         "input": {"values": 2, "format": a_format(8, 4, True)},
         "layers": [
@@ -243,14 +251,18 @@ def test_the_example_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("schema",), 2, "model.schema: schema 2 is not 1"),
+        (("schema",), 1, "model.schema: schema 1 is not 2"),
         (("name",), "", "model.name"),
         (("input", "values"), 0, "model.input.values: 0 is not an integer"),
         (("input", "format", "width"), 99, "model.input.format: width 99"),
         (("input", "format", "widht"), 8, "model.input.format: keys: unknown widht"),
         (("layers",), [], "model.layers: 0 elements"),
         (("layers", 0), 7, r"model.layers\[0\]: expected an object"),
-        (("layers", 0, "kind"), "conv", r"model.layers\[0\].kind: 'conv' is not one of dense"),
+        (
+            ("layers", 0, "kind"),
+            "conv",
+            r"model.layers\[0\].kind: 'conv' is not one of dense, regroup",
+        ),
         (("layers", 0, "inputs"), 3, r"model.layers\[0\].inputs: 3 inputs, but 2 values arrive"),
         (("layers", 0, "weights", 0), [1], r"model.layers\[0\].weights\[0\]: 1 elements where 2"),
         (("layers", 0, "weights", 0, 1), 8, r"model.layers\[0\].weights\[0\]\[1\]: 8 is not"),

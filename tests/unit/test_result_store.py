@@ -63,6 +63,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "target",
         "overlay",
         "benchmark",
+        "arrival",
         "seeds",
         "clock",
         "events",

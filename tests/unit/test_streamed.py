@@ -51,7 +51,7 @@ def test_the_layout_is_the_one_the_manifest_speaks_of() -> None:
     assert found.layer_rows == (16, 32, 16, 4)
     assert (found.rows, found.row_bits, found.image_bytes, found.beats) == (68, 384, 3264, 51)
     assert (found.group_rows, found.group_beats) == (4, 3)
-    parameters = sum(layer.weights.size for layer in found.model.layers)
+    parameters = sum(layer.weights.size for layer in found.layers)
     assert found.image_bytes == -(-parameters * 6 // 8) + 72  # the last layer's 3 empty lanes of 8
     assert [found.resident_rows(count) for count in (0, 3, 4, 67, 68, 1000)] == [
         0,
@@ -71,7 +71,7 @@ def test_the_image_computes_the_network() -> None:
     events = np.random.default_rng(3).integers(-(1 << 15), 1 << 15, (4, 16))
     for event, meant in zip(events, found.model.forward(events), strict=True):
         values, row = [int(value) for value in event], 0
-        for layer, rows in zip(found.model.layers, found.layer_rows, strict=True):
+        for layer, rows in zip(found.layers, found.layer_rows, strict=True):
             spread = found.spread(layer)
             lanes = [0] * 64
             for step in range(rows):
@@ -81,10 +81,11 @@ def test_the_image_computes_the_network() -> None:
                     if source < len(values):
                         lanes[lane] += (field - 64 * (field >> 5)) * values[source]
                 row += 1
-            sums = [sum(lanes[out::spread]) for out in range(layer.outputs)]
-            total = np.array(sums) + layer.bias + layer.half >> layer.shift
-            low = max(0, layer.output_format.minimum) if layer.activation == "relu" else None
-            limit = layer.output_format
+            sums = [sum(lanes[out::spread]) for out in range(layer.output.values)]
+            end = layer.requantise
+            total = np.array(sums) + layer.bias + end.half >> end.shift
+            low = max(0, end.output_format.minimum) if end.activation == "relu" else None
+            limit = end.output_format
             clipped = np.clip(total, limit.minimum if low is None else low, limit.maximum)
             values = [int(value) for value in clipped]
         assert values == meant.tolist()

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.measure.queueing import lindley
 from harness.overlay import find_overlay
 from harness.traffic.filling import FILLING_NAMES, Filling, filling, gaps
+from harness.traffic.groups import Groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,20 @@ if TYPE_CHECKING:
     from harness.fabric.samples import Trace
     from harness.report.schema import Result
 
-Process = Literal["lhc", "periodic", "bernoulli", "unknown"]
+Process = Literal["lhc", "periodic", "bernoulli", "frames", "spills", "shots", "trace", "unknown"]
 _MODELS: Final[Mapping[str, Process]] = {"D/D/1/K": "periodic", "Geo/D/1/K": "bernoulli"}
 
+_RECORDED: Final[Mapping[str, Process]] = {
+    "bernoulli": "bernoulli",
+    "poisson": "bernoulli",
+    "continuous": "periodic",
+    "frames": "frames",
+    "spills": "spills",
+    "shots": "shots",
+    "trace": "trace",
+}
+"""What a run recorded of its arrivals, where that is more than its stamps tell."""
+_MOST_PLACES: Final = 1 << 16
 _WIDEST: Final = 1 << 24
 """Event numbers that a trace may span; a wider one is not to be believed."""
 _FEWEST: Final = 8
@@ -73,6 +85,7 @@ class Deduced:
     Args:
         process: How events arrive.
         orbit: For `lhc`, the scheme.
+        groups: The trains, frames or the like that events come in, None if in none.
         missing: Numbers of events between the first and the last traced one that were dropped;
             int64, rising.
         missing_due: When each of them was due, to a cycle; None where arrivals are random or of a
@@ -84,6 +97,7 @@ class Deduced:
 
     process: Process
     orbit: Orbit | None
+    groups: Groups | None
     missing: NDArray[np.int64]
     missing_due: NDArray[np.float64] | None
     interval: Interval | None
@@ -95,7 +109,7 @@ def deduce(result: Result, trace: Trace | None) -> Deduced:
     interval = recorded(result) or contract(result) or (None if trace is None else _interval(trace))
     process = _recorded_process(result)
     if trace is None or not _in_order(trace):
-        return Deduced(process, None, np.zeros(0, np.int64), None, interval, None)
+        return Deduced(process, None, None, np.zeros(0, np.int64), None, interval, None)
     orbit = None
     if process == "unknown":
         process = _regular(trace)
@@ -110,7 +124,8 @@ def deduce(result: Result, trace: Trace | None) -> Deduced:
     elif orbit is not None:
         ticks = crossings(orbit.filling, trace.event)
         due = np.interp(crossings(orbit.filling, missing), ticks, trace.scheduled)
-    return Deduced(process, orbit, missing, due, interval, agreeing)
+    groups = _recorded_groups(result) if orbit is None else orbit.filling.trains
+    return Deduced(process, orbit, groups, missing, due, interval, agreeing)
 
 
 def recorded(result: Result) -> Interval | None:
@@ -167,8 +182,21 @@ def crossings(scheme: Filling, events: NDArray[np.int64]) -> NDArray[np.int64]:
     return ticks
 
 
+def _recorded_groups(result: Result) -> Groups | None:
+    """Return the groups that a run recorded, if they can be believed."""
+    arrival = result.get("arrival")
+    groups = None if arrival is None else arrival["groups"]
+    sizes = () if groups is None else tuple(groups["sizes"])
+    if groups is None or not sizes or min(sizes) < 1 or max(sizes) > _MOST_PLACES:
+        return None
+    return Groups(groups["name"], groups["item"], sizes)
+
+
 def _recorded_process(result: Result) -> Process:
-    # Only random arrivals have a seed of their own.
+    arrival = result.get("arrival")
+    if arrival is not None and arrival["process"] in _RECORDED:
+        return _RECORDED[arrival["process"]]
+    # Only what the fabric draws itself has a seed of this name.
     if "arrival" in result["seeds"]:
         return "bernoulli"
     theory = result.get("theory")

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _ARRIVALS: Final = {
     "bernoulli": "at random, in each cycle with the same probability",
     "periodic": "periodic, as the stamps show",
+    "frames": "at random places in frames, as the run recorded",
+    "spills": "in spills, as the run recorded",
+    "shots": "in sequences back to back, as the run recorded",
+    "trace": "at recorded times",
     "unknown": "not known: the trace fits no process that this report knows",
 }
 _INTERVALS: Final = {

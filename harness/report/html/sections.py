@@ -205,7 +205,7 @@ def _stamps(run: Run, trace: Trace | None) -> list[Html]:
                 f"{_before(trace)}. Grey: the stretch above.",
             )
         )
-    parts += _bunches(run, trace, ns)
+    parts += _places(run, trace, ns)
     return parts
 
 
@@ -222,31 +222,44 @@ def _before(trace: Trace) -> str:
     return "" if not trace.event[0] else "; what waited when the trace began is not in it"
 
 
-def _bunches(run: Run, trace: Trace, ns: float) -> list[Html]:
+def _places(run: Run, trace: Trace, ns: float) -> list[Html]:
+    groups = run.deduced.groups
     in_train = train.figure(trace, run.deduced, ns, f"{run.name}-b")
     on_orbit = orbit.figure(trace, run.deduced, ns, f"{run.name}-o")
-    if run.deduced.orbit is None or in_train is None or on_orbit is None:
+    if groups is None or in_train is None:
         return []
-    found = train.by_bunch(trace, run.deduced.orbit, run.deduced.missing)
+    found = train.by_place(trace, groups, run.deduced.missing)
     lost = ", and the share of them that found the derandomiser full" * bool(found.dropped.any())
-    return [
+    parts = [
         _figure(
-            "Along the train",
+            f"Along the {groups.name}",
             in_train,
-            f"Wait of the traced events by the place of their bunch in its train{lost}.",
-            tables.of_bunches(found),
-        ),
-        _figure(
-            "Along the orbit",
-            on_orbit,
-            "Wait along the orbit: trains in the order of injection, the abort gap at the end.",
-        ),
+            f"Wait of the traced events by place in the {groups.name}{lost}.",
+            tables.of_places(found, groups),
+        )
     ]
+    if on_orbit is not None:
+        parts.append(
+            _figure(
+                "Along the orbit",
+                on_orbit,
+                "Wait along the orbit: trains in the order of injection, the abort gap at the end.",
+            )
+        )
+    return parts
 
 
 def _arrivals(series: Series) -> str:
-    known = {"bernoulli": "random", "periodic": "periodic", "lhc": "LHC"}
-    return f", {known[series.process]} arrivals" if series.process in known else ""
+    known = {
+        "bernoulli": ", random arrivals",
+        "periodic": ", periodic arrivals",
+        "lhc": ", LHC arrivals",
+        "frames": ", events in frames",
+        "spills": ", events in spills",
+        "shots": ", shots in sequences",
+        "trace": ", recorded arrivals",
+    }
+    return known.get(series.process, "")
 
 
 def _theory(series: Series) -> str:

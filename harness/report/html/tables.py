@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from harness.fabric.samples import Kind, LatencyHistogram, Trace
     from harness.report.html.series import Run, Series
     from harness.report.html.timeline import Stretch
-    from harness.report.html.train import ByBunch
+    from harness.report.html.train import ByPlace
     from harness.report.schema import Result, Value
+    from harness.traffic.groups import Groups
 
 _RANGES = 24
+_MOST_PLACES = 400
 
 
 def badge(verdict: str) -> Html:
@@ -196,15 +198,17 @@ def of_stamps(trace: Trace, stretch: Stretch) -> Html:
     return plain(titles, rows, "The same as a table: stamps in cycles")
 
 
-def of_bunches(found: ByBunch) -> Html:
-    """Return waits and drops by place in the train."""
+def of_places(found: ByPlace, groups: Groups) -> Html:
+    """Return waits and drops by place in the train, of the first `_MOST_PLACES` places."""
     columns = (found.taken, found.dropped, found.least, found.median, found.most)
     rows = [
         [str(place + 1), *(text.count(int(column[place])) for column in columns)]
-        for place in range(found.taken.size)
+        for place in range(min(found.taken.size, _MOST_PLACES))
     ]
-    titles = ("bunch", "events", "dropped", "least wait", "median", "longest")
-    return plain(titles, rows, "The same as a table: by place in the train, waits in cycles")
+    titles = (groups.item, "events", "dropped", "least wait", "median", "longest")
+    return plain(
+        titles, rows, f"The same as a table: by place in the {groups.name}, waits in cycles"
+    )
 
 
 def of_series(series: Series) -> Html:

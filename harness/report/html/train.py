@@ -1,9 +1,9 @@
-"""Wait and drops by the place of a bunch in its train: what the mean rate does not tell."""
+"""Wait and drops by place in the train, frame or spill: what the mean rate does not tell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.fabric.samples import Trace
-    from harness.report.html.deduced import Deduced, Orbit
+    from harness.report.html.deduced import Deduced
+    from harness.traffic.groups import Groups
+
+_MOST_DOTS: Final = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ByBunch:
-    """Traced events by the place of their bunch in its train, counted from 0.
+class ByPlace:
+    """Traced events by their place in a group, such as of a bunch in its train, from 0.
 
     Args:
         taken: Events that were completed; int64 [places].
@@ -47,19 +50,20 @@ class ByBunch:
     most: NDArray[np.int64]
 
 
-def by_bunch(trace: Trace, orbit: Orbit, missing: NDArray[np.int64]) -> ByBunch:
-    """Sort the traced events, and the dropped ones between them, by place in the train."""
-    places = int(orbit.filling.bunch.max()) + 1
-    slots = orbit.filling.slots
-    lost = orbit.filling.bunch[slots[missing % slots.size]]
+def by_place(trace: Trace, groups: Groups, missing: NDArray[np.int64]) -> ByPlace:
+    """Sort the traced events, and the dropped ones between them, by place in their group."""
+    places = max(groups.sizes)
+    there, lost = groups.places(trace.event), groups.places(missing)
     waits = trace.accepted - trace.scheduled
     rows = np.zeros((3, places), dtype=np.int64)
-    for place in range(places):
-        here = np.sort(waits[orbit.bunch == place])
-        if here.size:
-            rows[:, place] = here[0], here[(here.size - 1) // 2], here[-1]
-    return ByBunch(
-        np.bincount(orbit.bunch, minlength=places).astype(np.int64),
+    order = np.lexsort((waits, there))
+    taken = np.bincount(there, minlength=places).astype(np.int64)
+    ends = np.cumsum(taken)
+    for place in np.flatnonzero(taken).tolist():
+        here = waits[order[ends[place] - taken[place] : ends[place]]]
+        rows[:, place] = here[0], here[(here.size - 1) // 2], here[-1]
+    return ByPlace(
+        taken,
         np.bincount(lost, minlength=places).astype(np.int64),
         rows[0],
         rows[1],
@@ -68,7 +72,7 @@ def by_bunch(trace: Trace, orbit: Orbit, missing: NDArray[np.int64]) -> ByBunch:
 
 
 def figure(trace: Trace, deduced: Deduced, ns_per_cycle: float, name: str) -> Html | None:
-    """Return the chart, None if the run does not follow a filling scheme.
+    """Return the chart, None if events do not come in groups.
 
     Args:
         trace: Stamps.
@@ -76,9 +80,10 @@ def figure(trace: Trace, deduced: Deduced, ns_per_cycle: float, name: str) -> Ht
         ns_per_cycle: Of the measured clock.
         name: Unique on the page.
     """
-    if deduced.orbit is None:
+    groups = deduced.groups
+    if groups is None:
         return None
-    found = by_bunch(trace, deduced.orbit, deduced.missing)
+    found = by_place(trace, groups, deduced.missing)
     area = frame(34, 170, right=64)
     drops = frame(area.bottom + 44, 70, right=64) if deduced.missing.size else None
     scale = Linear(0.25, found.taken.size + 0.75, area.left, area.right)
@@ -87,19 +92,19 @@ def figure(trace: Trace, deduced: Deduced, ns_per_cycle: float, name: str) -> Ht
     return chart(
         last.bottom + 50,
         name,
-        "Wait by place in the train",
-        f"the longest wait, {int(found.most[worst]):,} cycles, is that of bunch {worst + 1}; "
+        f"Wait by place in the {groups.name}",
+        f"the longest wait, {int(found.most[worst]):,} cycles, is that of {groups.item} "
+        f"{worst + 1}; "
         f"{deduced.missing.size} events of the traced stretch were dropped",
-        *_waits(found, area, scale, ns_per_cycle, deduced.orbit),
+        label(area.right, 14, _source(deduced), "end", "soft"),
+        *_waits(found, area, scale, ns_per_cycle),
         None if drops is None else _drops(found, drops, scale),
-        bottom_axis(last, scale, "bunch of the train, the first being 1", 14),
-        _tips(found, scale, Frame(area.left, area.top, area.width, last.bottom - area.top)),
+        bottom_axis(last, scale, f"{groups.item} of the {groups.name}, the first being 1", 14),
+        _tips(found, groups, scale, Frame(area.left, area.top, area.width, last.bottom - area.top)),
     )
 
 
-def _waits(
-    found: ByBunch, area: Frame, scale: Linear, ns_per_cycle: float, orbit: Orbit
-) -> list[Html | None]:
+def _waits(found: ByPlace, area: Frame, scale: Linear, ns_per_cycle: float) -> list[Html | None]:
     top = max(4.0, float(found.most.max()) * 1.08)
     values = Linear(0, top, area.bottom, area.top)
     ns = Linear(0, top * ns_per_cycle, area.bottom, area.top)
@@ -111,17 +116,24 @@ def _waits(
     entries = [("band", "least to longest wait", "bar"), ("wait", "median", "line")]
     return [
         legend(area.left, 14, entries),
-        label(area.right, 14, f"{orbit.filling.name}", "end", "soft"),
         left_axis(area, values, "wait in cycles", 5),
         *(label(area.right + 8, ns(tick) + 4, f"{tick:,.6g} ns") for tick in ns.ticks(5)),
         tag("path", d=Html(path([*upper, *reversed(lower)]) + "Z"), class_="fill band"),
         tag("path", d=path(middle), class_="curve wait"),
-        *(tag("circle", cx=x, cy=y, r=2.2, class_="dot wait") for x, y in middle),
+        *(
+            tag("circle", cx=x, cy=y, r=2.2, class_="dot wait")
+            for x, y in middle
+            if len(middle) <= _MOST_DOTS
+        ),
         line(area.left, area.bottom, area.right, area.bottom, "axis"),
     ]
 
 
-def _drops(found: ByBunch, area: Frame, scale: Linear) -> Html:
+def _source(deduced: Deduced) -> str:
+    return deduced.process if deduced.orbit is None else deduced.orbit.filling.name
+
+
+def _drops(found: ByPlace, area: Frame, scale: Linear) -> Html:
     share = 100 * found.dropped / np.maximum(found.taken + found.dropped, 1)
     values = Linear(0, max(float(share.max()) * 1.15, 1.0), area.bottom, area.top)
     wide = (scale(2) - scale(1)) * 0.7
@@ -141,14 +153,17 @@ def _drops(found: ByBunch, area: Frame, scale: Linear) -> Html:
     return tag("g", title, left_axis(area, values, "dropped", 4, whole=False, unit=" %"), *bars)
 
 
-def _tips(found: ByBunch, scale: Linear, area: Frame) -> Html:
-    """Return invisible columns over the chart that say their numbers."""
+def _tips(found: ByPlace, groups: Groups, scale: Linear, area: Frame) -> Html | None:
+    """Return invisible columns over the chart that say their numbers, if there is room."""
+    if found.taken.size > _MOST_DOTS:
+        return None
     wide = scale(2) - scale(1)
     columns = []
     for place in range(found.taken.size):
         words = (
-            f"bunch {place + 1}: wait {found.least[place]:,} to {found.most[place]:,} cycles, "
-            f"median {found.median[place]:,}; {found.taken[place]:,} events, "
+            f"{groups.item} {place + 1}: "
+            f"wait {found.least[place]:,} to {found.most[place]:,} cycles, median "
+            f"{found.median[place]:,}; {found.taken[place]:,} events, "
             f"{found.dropped[place]:,} dropped"
         )
         left = scale(place + 1) - wide / 2

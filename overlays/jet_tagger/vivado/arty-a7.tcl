@@ -1,5 +1,5 @@
 # Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-# overlay digest ae72590db3afaa9c4ef2a1f78c580612
+# overlay digest 0310bd428170a598114400e7e56b31af
 # Builds the bitstream of overlay jet_tagger for Digilent Arty A7-100T.
 #
 #   vivado -mode batch -source overlays/jet_tagger/vivado/arty-a7.tcl
@@ -31,9 +31,12 @@ foreach file {
   overlays/lib/rtl/bench/ram_1r1w.sv
   overlays/lib/rtl/bench/stream_bench.sv
   overlays/lib/rtl/bench/trace_memory.sv
-  overlays/lib/rtl/nn/nn_dense.sv
-  overlays/lib/rtl/nn/nn_requantise.sv
   overlays/lib/rtl/nn/nn_argmax.sv
+  overlays/lib/rtl/nn/nn_dense.sv
+  overlays/lib/rtl/nn/nn_gearbox.sv
+  overlays/lib/rtl/nn/nn_pack.sv
+  overlays/lib/rtl/nn/nn_requantise.sv
+  overlays/lib/rtl/nn/nn_unpack.sv
   overlays/jet_tagger/rtl/jet_tagger.sv
   overlays/jet_tagger/rtl/fabric_top.v
   overlays/lib/rtl/uart/uart_pkg.sv
@@ -73,7 +76,7 @@ set record [open [file join $out arty-a7.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"jet_tagger\""
 puts $record "board = \"arty-a7\""
-puts $record "digest = \"ae72590db3afaa9c4ef2a1f78c580612\""
+puts $record "digest = \"0310bd428170a598114400e7e56b31af\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
 close $record

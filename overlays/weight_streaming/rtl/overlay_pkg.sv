@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-// overlay digest c462f894c556ee46b7591de36b59b27a
+// overlay digest 383a43f574968b99d385272edbcdb6b0
 
 /// The jet tagger's network with its weights fetched from external memory for every event.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hc462f894c556ee46b7591de36b59b27a;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h383a43f574968b99d385272edbcdb6b0;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

@@ -1,5 +1,5 @@
 # Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-# overlay digest c462f894c556ee46b7591de36b59b27a
+# overlay digest 383a43f574968b99d385272edbcdb6b0
 # Builds the bitstream of overlay weight_streaming for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/weight_streaming/vivado/zcu104.tcl
@@ -145,7 +145,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"weight_streaming\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"c462f894c556ee46b7591de36b59b27a\""
+puts $record "digest = \"383a43f574968b99d385272edbcdb6b0\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,4 +1,4 @@
-"""Events into a block and results out of it, a vector a beat, with stalls on both sides."""
+"""Events into a block and results out of it, beat by beat, with stalls on both sides."""
 
 from __future__ import annotations
 
@@ -33,17 +33,21 @@ async def play(
     pause: float = 0.0,
     gap: int = 0,
     stop_after: int | None = None,
+    beats: int = 1,
+    results: int | None = None,
 ) -> Record:
     """Send events and take results, and watch the protocol on the way out.
 
     Args:
         dut: The top.
         prefix: Of the pins `<prefix>in_*` and `<prefix>out_*`.
-        events: Inputs.
+        events: Input beats.
         idle: Share of cycles in which no new input is offered.
         pause: Share of cycles in which the result is not taken.
-        gap: Cycles from one input being taken to the next one's offer.
+        gap: Cycles from an event's last beat being taken to the next one's offer.
         stop_after: Break off after so many cycles, whatever is still under way.
+        beats: Input beats of an event.
+        results: Output beats to wait for, as many as there are input beats if not given.
     """
     offer, accept, data = (
         getattr(dut, f"{prefix}in_{pin}") for pin in ("valid_i", "ready_o", "data_i")
@@ -54,8 +58,9 @@ async def play(
     edge, rng, record = RisingEdge(dut.clk_i), random.Random(prefix), Record()
     wait, valid, ready = 0, False, False
     held: int | None = None
+    results = len(events) if results is None else results
     for cycle in range(LIMIT_CYCLES):
-        if cycle == stop_after or len(record.results) == len(events):
+        if cycle == stop_after or len(record.results) == results:
             break
         if not valid and len(record.taken) < len(events):
             wait -= 1
@@ -68,7 +73,7 @@ async def play(
         await edge
         if valid and number(accept):
             record.taken.append(cycle)
-            valid, wait = False, gap
+            valid, wait = False, 0 if len(record.taken) % beats else gap
         if number(shown):
             found = number(result)
             assert held in {None, found}, f"{prefix}: a stalled result changed"
@@ -81,6 +86,6 @@ async def play(
         else:
             assert held is None, f"{prefix}: a stalled result was withdrawn"
     else:
-        raise AssertionError(f"{prefix}: {len(record.results)} of {len(events)} results")
+        raise AssertionError(f"{prefix}: {len(record.results)} of {results} results")
     offer.value, take.value = 0, 0
     return record

@@ -1,6 +1,6 @@
 `default_nettype none
 
-/// Brings accumulators to a layer's output format: round, shift, rectify, then saturate or wrap.
+/// Brings a beat of accumulators to a layer's output format: round, shift, rectify, then saturate or wrap.
 ///
 /// A register with a spare behind it: ready is registered, so that no ready path crosses layers.
 /// Initiation interval: 1 cycle. Latency: 1 cycle.
@@ -18,14 +18,15 @@ module nn_requantise #(
   /// Clip to the output format; else keep its low bits.
   parameter bit          Saturate  = 1'b1
 ) (
-  input  logic                      clk_i,
-  input  logic                      rst_ni,
-  input  logic                      in_valid_i,
-  output logic                      in_ready_o,
-  input  logic signed [InWidth-1:0] in_data_i [Values],
-  output logic                      out_valid_o,
-  input  logic                      out_ready_i,
-  output logic       [OutWidth-1:0] out_data_o [Values]
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                in_valid_i,
+  output logic                in_ready_o,
+  /// Signed.
+  input  logic  [InWidth-1:0] in_data_i [Values],
+  output logic                out_valid_o,
+  input  logic                out_ready_i,
+  output logic [OutWidth-1:0] out_data_o [Values]
 );
 
   if (Shift >= InWidth || OutWidth > 32) begin : g_bad_format
@@ -51,7 +52,7 @@ module nn_requantise #(
     sum_t value;
     /* verilator unroll_disable */
     for (int unsigned i = 0; i < Values; i++) begin
-      value = (sum_t'(in_data_i[i]) + HALF) >>> Shift;
+      value = (sum_t'(signed'(in_data_i[i])) + HALF) >>> Shift;
       if (Relu && value < 0) value = '0;
       if (Saturate && value > LARGEST) value = LARGEST;
       if (Saturate && value < LEAST) value = LEAST;

@@ -1,0 +1,19 @@
+"""The kinds of layers: one file each, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from harness.accelerators.layer import Layer, Tensor
+from harness.accelerators.layers.dense import Dense
+from harness.accelerators.layers.regroup import Regroup
+from harness.accelerators.node import Node
+
+KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
+    {
+        "dense": Dense.parse,
+        "regroup": Regroup.parse,
+    }
+)
+"""What reads a layer's table, given what arrives at the layer; by the table's `kind`."""
