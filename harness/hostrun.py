@@ -21,6 +21,7 @@ import numpy as np
 from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.errors import ImageError, InputError
+from harness.fabric.weights import load_weights
 from harness.hostpaced.dma_link import DmaLink
 from harness.hostpaced.links import NullLink
 from harness.hostpaced.pacing import play
@@ -197,12 +198,15 @@ def _open(
     clock_hz = clock_of(benchmark, overlay, board)
     progress.stage(f"opening {request.target}")
     target = held.enter_context(open_target(request.target, board, progress.stage))
+    if benchmark.memory is not None:
+        target.use_memory(benchmark.memory.model)
     session = sessions.start(target, overlay, image, float(clock_hz), blocks=False)
     session.bench.reset()
     for register in overlay.accelerator.registers:
         if register.access == "rw":
             value = benchmark.accelerator.get(register.name, register.reset)
             session.bench.set_accelerator(register.offset, value)
+    load_weights(target, session.bench, overlay)
     found = {**target.facts(), "time_base": target.time_base}
     if dma is None:
         where = session.ranges[sessions.BENCH]

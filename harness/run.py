@@ -20,7 +20,7 @@ from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_r
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
-from harness.fabric.weights import Weights
+from harness.fabric.weights import load_weights
 from harness.inventory import find_board
 from harness.measure.evidence import Evidence
 from harness.measure.theory import Theory, hold_to_theory
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
     from harness.fabric.watch import Watcher
+    from harness.fabric.weights import Weights
     from harness.inventory import Board
     from harness.session import Session
 
@@ -309,11 +310,7 @@ def _load(
             trace_start=benchmark.run.trace_start,
         )
     )
-    if overlay.memory is None or overlay.model is None:
-        return None
-    weights = Weights(session.target, bench, overlay, overlay.model)
-    weights.load()
-    return weights
+    return load_weights(session.target, bench, overlay)
 
 
 def _watch(

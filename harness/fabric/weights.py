@@ -46,6 +46,18 @@ class OffChip:
     event_bytes: int
 
 
+def load_weights(target: Target, bench: StreamBench, overlay: Overlay) -> Weights | None:
+    """Load the weights of an overlay that streams them; return None for any other.
+
+    Its registers must have been set. Raises as `Weights.load` does.
+    """
+    if overlay.memory is None or overlay.model is None:
+        return None
+    weights = Weights(target, bench, overlay, overlay.model)
+    weights.load()
+    return weights
+
+
 class Weights:
     """The weights of an overlay that streams them.
 
