@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.errors import HarnessError, InputError
+from harness.fabric.weights import load_weights
 from harness.hostpaced.dma_board import DmaBoard
 from harness.hostpaced.links import NullLink
 from harness.hostpaced.pacing import play
@@ -227,6 +228,8 @@ def _open(
             request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
         )
     )
+    if benchmark.memory is not None:
+        target.use_memory(benchmark.memory.model)
     if request.link == "dma":
         dma = held.enter_context(
             DmaBoard(
@@ -245,6 +248,7 @@ def _open(
         )  # fmt: skip
     session = sessions.start(target, overlay, image, clock_hz, blocks=False)
     sessions.reset(session, overlay, benchmark.accelerator)
+    load_weights(target, session.bench, overlay)
     where = session.ranges[sessions.BENCH]
     link = SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden)
     return _Opened(link, target.name, target.facts(), target.time_base)

@@ -20,6 +20,7 @@ from harness.report.schema import (
     IntervalItem,
     Latencies,
     Latency,
+    Memory,
     Output,
     ReasonItem,
     Result,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from harness.architecture.residency import Residency
     from harness.fabric.samples import Counters, Kind, LatencyHistogram, Samples
+    from harness.fabric.weights import OffChip
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
@@ -61,6 +63,7 @@ class RunRecord:
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
         residency: Where the weights lived; None if nobody looked.
+        off_chip: What it took from external memory; None for an overlay without a port to one.
         groups: How its events belong together, as the schedule knows; None if they do not.
     """
 
@@ -75,6 +78,7 @@ class RunRecord:
     facts: Mapping[str, Any]
     theory: Theory | None = None
     residency: Residency | None = None
+    off_chip: OffChip | None = None
     groups: Groups | None = None
 
 
@@ -82,7 +86,7 @@ def build(record: RunRecord) -> Result:
     """Return the content of `result.json`."""
     evidence, clock = record.evidence, record.evidence.clock
     counters = evidence.samples.counters if evidence.samples is not None else None
-    return {
+    result: Result = {
         "schema": SCHEMA,
         "verdict": record.verdict.outcome,
         "reasons": [_reason(reason) for reason in record.verdict.reasons],
@@ -126,6 +130,22 @@ def build(record: RunRecord) -> Result:
         "theory": None if record.theory is None else theories.build(record.theory),
         "weights": None if record.residency is None else _weights(record.residency),
         "facts": dict(record.facts),
+    }
+    if record.off_chip is not None:
+        result["memory"] = _memory(record.off_chip, counters)
+    return result
+
+
+def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+    completed = counters.completed if counters is not None else 0
+    used = off_chip.used_bytes
+    return {
+        "bytes_fetched": off_chip.fetched_bytes,
+        "bytes_used": used,
+        "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,
+        "bytes_per_inference_expected": off_chip.event_bytes,
+        "resident_share": off_chip.resident_rows / off_chip.rows,
+        "stalled_cycles": off_chip.stalled_cycles,
     }
 
 

@@ -196,6 +196,20 @@ class Weights(TypedDict):
     basis: str
 
 
+class Memory(TypedDict):
+    """External memory: what was read from it; `resident_share` of the weights lay on chip.
+
+    What was fetched and not used was read ahead for an event that did not come.
+    """
+
+    bytes_fetched: int
+    bytes_used: int
+    bytes_per_inference: float | None
+    bytes_per_inference_expected: int
+    resident_share: float
+    stalled_cycles: int
+
+
 class Groups(TypedDict):
     """How events belong together, in a loop; see `harness.traffic.groups.Groups`."""
 
@@ -217,6 +231,7 @@ class Later(TypedDict, total=False):
     theory: Theory | None
     weights: Weights | None
     arrival: Arrival
+    memory: Memory  # only of overlays with a port to it
 
 
 class Result(Later):

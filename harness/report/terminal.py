@@ -123,6 +123,7 @@ def _facts(result: Result) -> Table:
         ("outputs", text.outputs_of(result)),
         ("weights", text.weights(result)),
         ("theory", theory.line(result)),
+        *([("memory", text.memory(result))] if "memory" in result else []),
     ):
         if value:
             table.add_row(Text(name), Text(clean(value)))

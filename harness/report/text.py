@@ -178,3 +178,18 @@ def outputs_of(result: Result) -> str:
         f"WRONG: {count(output['mismatches'])} of {count(output['beats'])} beats differ"
         f"{place}{crc}{expected}"
     )
+
+
+def memory(result: Result) -> str:
+    """Return what a run took from external memory, empty if its overlay has no port to one."""
+    if "memory" not in result:
+        return ""
+    found = result["memory"]
+    share = found["bytes_per_inference"]
+    taken = NOTHING if share is None else decimal(share)
+    name = result["facts"].get("target", {}).get("memory", "the board's own")
+    return (
+        f"{taken} bytes an inference off chip, {decimal(100 * found['resident_share'])} % of the "
+        f"weights resident; {count(found['stalled_cycles'])} cycles waiting for weights; "
+        f"memory: {clean(name)}"
+    )

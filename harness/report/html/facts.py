@@ -109,6 +109,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     yield "derandomiser", text.queue_of(result)
     yield "outputs", text.outputs_of(result)
     yield "weights", text.weights(result)
+    if "memory" in result:
+        yield "memory", text.memory(result)
     yield "seeds", ", ".join(f"{name} {seed}" for name, seed in result["seeds"].items())
     yield "when", _when(facts)
     yield "versions", ", ".join(f"{k} {v}" for k, v in _table(facts, "versions").items() if v)
