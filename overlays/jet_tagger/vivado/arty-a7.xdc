@@ -1,5 +1,5 @@
 # Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-# overlay digest 0310bd428170a598114400e7e56b31af
+# overlay digest 852d07bcfff562ab04a844375aca0ab1
 # Pins of Digilent Arty A7-100T. NOT TESTED: never run through Vivado.
 set_property -dict {PACKAGE_PIN E3 IOSTANDARD LVCMOS33} [get_ports clock]
 set_property -dict {PACKAGE_PIN C2 IOSTANDARD LVCMOS33} [get_ports button]
