@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from harness.accelerators.fixed import NumberFormat
 
 if TYPE_CHECKING:
@@ -80,6 +82,35 @@ class Block:
     cfg_words: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a layer keeps, and does for an event.
+
+    Args:
+        fan_in: Products that are summed up for one output.
+        weights: Integers that products are made with, each counted once however often it is used.
+        biases: Integers that are added, thresholds among them.
+        multiplications: Products of an event.
+        weight_bits: Bits of a weight.
+        bias_bits: Bits of a bias, as wide as the widest needs.
+        nonzero: Weights that are not zero.
+    """
+
+    fan_in: int
+    weights: int
+    biases: int
+    multiplications: int
+    weight_bits: int
+    bias_bits: int
+    nonzero: int
+
+
+def bits_of(values: NDArray[np.integer[Any]]) -> int:
+    """Return the bits of a two's complement number that holds every one of these integers."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length())
+
+
 class Layer(Protocol):
     """A layer with all its integers; frozen once it is made."""
 
@@ -123,6 +154,10 @@ class Layer(Protocol):
             One cycle an output beat; results are taken as soon as they are there. The worst case
             where it depends on the data.
         """
+
+    @property
+    def work(self) -> Work | None:
+        """What it keeps and does; none if it has no weights."""
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the gateware, in the order in which values pass through it."""

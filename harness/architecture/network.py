@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from fractions import Fraction
-    from typing import Any
-
-    from numpy.typing import NDArray
 
     from harness.accelerators.model import Model
 
@@ -138,24 +133,20 @@ def of_model(model: Model) -> Network:
     """Return the network of an overlay's model; biases are as wide as their values need."""
     layers = []
     for index, layer in enumerate(model.layers):
-        layers.append(
-            Layer(
-                name=f"layer {index + 1}",
-                kind="dense",
-                fan_in=layer.inputs,
-                weights=int(layer.weights.size),
-                biases=int(layer.bias.size),
-                multiplications=int(layer.weights.size),
-                weight_bits=layer.weight_format.width,
-                bias_bits=_bits_of(layer.bias),
-                input_bits=layer.input_format.width,
-                nonzero=int(np.count_nonzero(layer.weights)),
+        work = layer.work
+        if work is not None:
+            layers.append(
+                Layer(
+                    name=f"layer {index + 1}",
+                    kind=type(layer).__name__.lower(),
+                    fan_in=work.fan_in,
+                    weights=work.weights,
+                    biases=work.biases,
+                    multiplications=work.multiplications,
+                    weight_bits=work.weight_bits,
+                    bias_bits=work.bias_bits,
+                    input_bits=layer.input.format.width,
+                    nonzero=work.nonzero,
+                )
             )
-        )
     return Network(name=model.name, source="model.json of the overlay", layers=tuple(layers))
-
-
-def _bits_of(values: NDArray[Any]) -> int:
-    """Return the bits of a two's complement number that holds every one of these integers."""
-    low, high = int(values.min()), int(values.max())
-    return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.accelerators.fixed import NumberFormat
-from harness.accelerators.layer import MAX_VALUES, Array, Block, Tensor
+from harness.accelerators.layer import MAX_VALUES, Array, Block, Tensor, Work, bits_of
 from harness.accelerators.node import Node
 from harness.accelerators.requantise import KEYS as REQUANTISE_KEYS
 from harness.accelerators.requantise import Arithmetic, Requantise
@@ -123,6 +123,20 @@ class Dense:
         for arrival in arrivals:
             free = max(free, arrival) + self.reuse
         return [free + 1 + _REQUANTISE_CYCLES]
+
+    @property
+    def work(self) -> Work:
+        """A product for each weight."""
+        size = int(self.weights.size)
+        return Work(
+            fan_in=self.input.values,
+            weights=size,
+            biases=len(self.bias),
+            multiplications=size,
+            weight_bits=self.weight_format.width,
+            bias_bits=bits_of(self.bias),
+            nonzero=int(np.count_nonzero(self.weights)),
+        )
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the products and sums, and the requantiser behind them."""

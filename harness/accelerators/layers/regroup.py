@@ -28,6 +28,7 @@ class Regroup:
     input: Tensor
     lanes: int
     stateful: ClassVar[bool] = False
+    work: ClassVar[None] = None
 
     @classmethod
     def parse(cls, node: Node, tensor: Tensor) -> Regroup:
