@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from harness.accelerators.layers import KINDS
+from harness.errors import OverlayError
+from harness.generate.accelerator import network_top, register_bases
 from harness.overlay import find_overlay
+from tests.gateware import masked
 from tests.gateware.networks import DESIGN, MAKERS, NETWORKS, NN, SOURCES
 from tests.gateware.rtl import Design, check, simulate, verilate
 from tests.gateware.test_lint import lint
@@ -48,6 +51,19 @@ def test_results_do_not_depend_on_the_state_at_power_up(tmp_path: Path) -> None:
         check(simulate(DESIGN, "nn", tmp_path, test=test, seed=seed, env=env))
         found.append(json.loads(file.read_text()))
     assert found[0] == found[1]
+
+
+@LIBRARY
+def test_registers_of_layers(tmp_path: Path) -> None:
+    assert lint(masked.DESIGN, tmp_path) == ""
+    check(simulate(masked.DESIGN, "nn_registers", tmp_path))
+
+
+def test_registers_lie_apart_and_must_fit_the_window() -> None:
+    bases = register_bases([block for _, block in masked.masked(5, 100).blocks()])
+    assert list(bases.values()) == [0, 128]
+    with pytest.raises(OverlayError, match="window holds 16384"):
+        network_top(masked.masked(1 << 14, 1), masked.BITS, masked.BITS)
 
 
 @TAGGER
