@@ -27,6 +27,7 @@ unit: $(VENV)/test.ok  ## pytest on two workers.
 
 perf: $(VENV)/test.ok  ## Speed against peers, measured in one run.
 	$(BIN)/python benchmarks/perf/emulation.py
+	$(BIN)/python benchmarks/perf/traffic.py
 
 pynq31: $(VENV)31/test.ok  ## The tests that meet pynq, with pynq 3.1 in a venv of its own.
 	$(VENV)31/bin/pytest -n 2 --dist loadgroup tests/emulation tests/unit

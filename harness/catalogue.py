@@ -10,6 +10,7 @@ from harness.errors import InputError
 from harness.inventory import all_boards
 from harness.overlay import find_overlay, list_overlays
 from harness.traffic import FILLING_NAMES, SOURCE_NAMES
+from harness.traffic.instruments import instrument
 
 Rows = list[dict[str, Any]]
 
@@ -19,7 +20,7 @@ def everything() -> dict[str, Rows]:
     return {
         "benchmarks": _benchmarks(),
         "overlays": _overlays(),
-        "sources": [{"name": name} for name in SOURCE_NAMES],
+        "sources": [{"name": name, "summary": instrument(name).summary} for name in SOURCE_NAMES],
         "fillings": [{"name": name} for name in FILLING_NAMES],
         "boards": [
             {"name": board.name, "part": board.part, "title": board.title}

@@ -8,20 +8,18 @@ beside what the sender alone adds on this machine at this moment.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from harness import benchmark as benchmarks
 from harness import session as sessions
-from harness.errors import ImageError, InputError
-from harness.hostpaced.dma_link import DmaLink
+from harness.errors import HarnessError, InputError
+from harness.fabric.weights import load_weights
+from harness.hostpaced.dma_board import DmaBoard
 from harness.hostpaced.links import NullLink
 from harness.hostpaced.pacing import play
 from harness.hostpaced.schedule import HostSchedule, Process, draw
@@ -30,11 +28,11 @@ from harness.hostpaced.stillness import stillness
 from harness.inventory import find_board
 from harness.overlay import find_overlay, project_root
 from harness.report import facts, host_store, store
-from harness.report.host_result import HostRecord, build
+from harness.report.host_result import HostRecord, build, times
+from harness.report.result import latencies
 from harness.run import EXIT_STATUS, check_fit, clock_of, make_payload
 from harness.targets import open_target, resolve
 from harness.targets.dma import dma_build
-from harness.targets.pynq import PynqTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,19 +41,16 @@ if TYPE_CHECKING:
     from harness.hostpaced.links import Link
     from harness.hostpaced.pacing import Stamps
     from harness.hostpaced.stillness import Stillness
-    from harness.overlay import Image, Overlay
+    from harness.overlay import Overlay
     from harness.report.host_schema import HostResult
-    from harness.run import Outcome, Payload, Progress
-
-    _Opened: TypeAlias = tuple[
-        Link, str | None, dict[str, str], Callable[[], dict[str, Any]] | None
-    ]
+    from harness.report.schema import Named
+    from harness.run import Outcome, Progress
+    from harness.targets import TimeBase
 
 LINKS: Final = ("null", "dma", "serial", "mlperf")
 NULL_NS: Final = 5_000_000_000
 """Longest the null link is played for; a longer schedule is cut there."""
 _WARM_UP: Final = 200
-_STOCK_EVENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +70,7 @@ class HostRequest:
         overrides: Assignments that change keys of the benchmark.
         realtime: Whether to ask for real-time scheduling.
         cpu: CPU to bind the sender to; None for any.
+        wait_s: How long to wait for somebody else who has the board.
     """
 
     link: str
@@ -89,6 +85,30 @@ class HostRequest:
     overrides: tuple[str, ...] = ()
     realtime: bool = False
     cpu: int | None = None
+    wait_s: float = 0.0
+
+
+def _nothing(_broken_off: str | None) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A link, and what is known of the board behind it.
+
+    Args:
+        link: Open.
+        target: How the board is reached; None if there is none.
+        facts: What identifies the board.
+        time_base: Of the board.
+        after: Called after the run with what broke it off, if anything did; returns more facts.
+    """
+
+    link: Link
+    target: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    time_base: TimeBase | None = None
+    after: Callable[[str | None], dict[str, Any]] = _nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,18 +140,15 @@ def run(request: HostRequest, progress: Progress) -> Outcome:
     out_dir = store.prepare(request.out)
     started = facts.begin()
     with ExitStack() as held:
-        link, target, found, stock = _open(request, benchmark, held, progress)
-        simulated = found.pop("time_base", None) == "simulated fabric"
+        opened = _open(request, benchmark, held, progress)
+        link = opened.link
         played = _play(request, schedule, link, progress)
-        link_facts = dict(link.facts())
-        if stock is not None and played.broken_off is None:
-            progress.stage("the same through pynq's own driver")
-            link_facts["stock_driver"] = stock()
+        link_facts = {**link.facts(), **opened.after(played.broken_off)}
     record = HostRecord(
         name=benchmark.name if benchmark is not None else request.link,
         link=link.name,
-        target=target,
-        simulated=simulated,
+        target=opened.target,
+        simulated=opened.time_base == "simulated fabric",
         schedule=schedule,
         stamps=played.stamps,
         null_schedule=played.null_schedule,
@@ -141,11 +158,20 @@ def run(request: HostRequest, progress: Progress) -> Outcome:
         conditions=played.still.facts(),
         seeds={"schedule": request.seed}
         | ({"traffic": benchmark.traffic.seed} if benchmark is not None else {}),
-        facts={**facts.collect(started, project_root()), "target": found},
+        facts={**facts.collect(started, project_root()), "target": dict(opened.facts)},
+        benchmark=None
+        if benchmark is None
+        else {"name": benchmark.name, "digest": benchmark.digest},
+        overlay=None if benchmark is None or request.link == "null" else _overlay_of(benchmark),
     )
     result: HostResult = build(record)
     folder = host_store.write(out_dir, result, played.stamps, played.null)
     return Outcome(folder, EXIT_STATUS[result["verdict"]])
+
+
+def _overlay_of(benchmark: Benchmark) -> Named:
+    overlay = find_overlay(benchmark.overlay)
+    return {"name": overlay.name, "digest": overlay.digest}
 
 
 def _benchmark(request: HostRequest) -> Benchmark | None:
@@ -175,17 +201,18 @@ def _pace(request: HostRequest, benchmark: Benchmark | None) -> tuple[Fraction, 
 def _open(
     request: HostRequest, benchmark: Benchmark | None, held: ExitStack, progress: Progress
 ) -> _Opened:
-    """Return the link, the target's name if it has one, what is known of that, and a peer."""
+    """Return the link, and what is known of the board behind it."""
     if request.link == "null" or benchmark is None:
-        return NullLink(), None, {}, None
+        return _Opened(NullLink())
     overlay = find_overlay(benchmark.overlay)
     if request.link == "mlperf":
         return _open_mlperf(request, benchmark, overlay, held, progress)
     board = find_board(request.board or resolve(request.target)[1] or benchmark.board)
     image = overlay.image(board.name)
     check_fit(benchmark, overlay)
-    dma = dma_build(image) if request.link == "dma" else None
-    if dma is None and board.uart is None:
+    if request.link == "dma":
+        dma_build(image)  # that there is one, before anything is opened
+    elif board.uart is None:
         raise InputError(
             "link serial needs a board behind a serial line",
             where="--link",
@@ -194,59 +221,62 @@ def _open(
         )
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
-    clock_hz = clock_of(benchmark, overlay, board)
+    clock_hz = float(clock_of(benchmark, overlay, board))
     progress.stage(f"opening {request.target}")
-    target = held.enter_context(open_target(request.target, board, progress.stage))
-    session = sessions.start(target, overlay, image, float(clock_hz), blocks=False)
-    session.bench.reset()
-    for register in overlay.accelerator.registers:
-        if register.access == "rw":
-            value = benchmark.accelerator.get(register.name, register.reset)
-            session.bench.set_accelerator(register.offset, value)
-    found = {**target.facts(), "time_base": target.time_base}
-    if dma is None:
-        where = session.ranges[sessions.BENCH]
-        return (
-            SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden),
-            target.name,
-            found,
-            None,
-        )
-    if dma.instance not in session.ranges:
-        raise ImageError(f"the design maps no {dma.instance}", where=str(image.hwh))
-    link = held.enter_context(
-        DmaLink(
-            target,
-            session.ranges[dma.instance],
-            dma,
-            session.bench,
-            payload.inputs,
-            payload.golden,
+    target = held.enter_context(
+        open_target(
+            request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
         )
     )
-    if not isinstance(target, PynqTarget):
-        return link, target.name, found, None
-    return link, target.name, found, partial(_stock, target, image, dma.instance, payload)
+    if benchmark.memory is not None:
+        target.use_memory(benchmark.memory.model)
+    if request.link == "dma":
+        dma = held.enter_context(
+            DmaBoard(
+                target,
+                overlay,
+                image,
+                clock_hz,
+                benchmark.accelerator,
+                payload.inputs,
+                payload.golden,
+            )
+        )
+        return _Opened(
+            dma.link, target.name, target.facts(), target.time_base,
+            partial(_after_dma, dma, target.time_base, progress),
+        )  # fmt: skip
+    session = sessions.start(target, overlay, image, clock_hz, blocks=False)
+    sessions.reset(session, overlay, benchmark.accelerator)
+    load_weights(target, session.bench, overlay)
+    where = session.ranges[sessions.BENCH]
+    link = SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden)
+    return _Opened(link, target.name, target.facts(), target.time_base)
 
 
-def _stock(target: PynqTarget, image: Image, instance: str, payload: Payload) -> dict[str, Any]:
-    """Send a few events through pynq's own driver; return messages and times of each."""
-    inputs, golden = payload.inputs[:_STOCK_EVENTS], payload.golden[:_STOCK_EVENTS]
-    times, wrong, messages = [], 0, 0
-    with target.stock_dma(image, instance, inputs.shape[1], golden.shape[1]) as driver:
-        for row, expected in zip(inputs, golden, strict=True):
-            before, started_ns = target.messages, time.perf_counter_ns()
-            answer = driver.round_trip(row)
-            times.append(time.perf_counter_ns() - started_ns)
-            messages += target.messages - before
-            wrong += not np.array_equal(answer, expected)
-    return {
-        "events": len(inputs),
-        "mismatches": wrong,
-        "messages_per_event": messages / len(inputs),
-        "median_ns": int(np.median(times)),
-        "max_ns": max(times),
-    }
+def _after_dma(
+    dma: DmaBoard, time_base: TimeBase, progress: Progress, broken_off: str | None
+) -> dict[str, Any]:
+    """Return what the fabric stamped, and pynq's own driver beside ours; or make the board well."""
+    found: dict[str, Any] = {"transfer_ns": times(dma.link.transfer_ns)}
+    if broken_off is not None:
+        progress.stage("resetting the board")
+        return {**found, "recovery": dma.recover()}
+    try:
+        progress.stage("reading the fabric's stamps")
+        samples, clock = dma.fabric(), dma.session.clock
+        found["fabric"] = {
+            "time_base": time_base,
+            "clock_hz": clock.measured_hz,
+            "completed": samples.counters.completed,
+            "faults": list(samples.counters.faults),
+            **latencies(samples, Fraction(clock.measured_hz)),
+        }
+        progress.stage("the same through pynq's own driver")
+        found["stock_driver"] = dma.stock_driver()
+    except HarnessError as error:  # the run itself is over, and is kept
+        found["incomplete"] = str(error)
+    return found
 
 
 def _open_mlperf(
@@ -256,22 +286,21 @@ def _open_mlperf(
     held: ExitStack,
     progress: Progress,
 ) -> _Opened:
-    """Return the link to an MLPerf Tiny device, and the rest as `_open` does."""
+    """Return the link to an MLPerf Tiny device, and what is known of it."""
     from harness.hostpaced.mlperf_link import MlperfLink  # noqa: PLC0415
     from harness.hostpaced.tiny import golden_values  # noqa: PLC0415
     from harness.targets.mlperf_tiny import TinyDevice, parse_port  # noqa: PLC0415
 
-    port = parse_port(request.target)
+    port = parse_port(resolve(request.target)[0].text)
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
     progress.stage(f"looking for a device at {port.path}, {port.baud} baud")
     device = held.enter_context(TinyDevice(port))
     golden = golden_values(overlay.output, payload.golden)
     found = {"name": device.name, "profile": device.profile, "model": device.model}
-    if device.simulated:
-        found["time_base"] = "simulated fabric"
     rows = [row.tobytes() for row in payload.inputs]
-    return MlperfLink(device, rows, golden), str(port), found, None
+    time_base: TimeBase = "simulated fabric" if device.simulated else "fabric"
+    return _Opened(MlperfLink(device, rows, golden), str(port), found, time_base)
 
 
 def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Progress) -> _Played:
@@ -279,7 +308,8 @@ def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Pr
     null = NullLink()
     broken_off = None
     progress.stage("calibrating the sender")
-    with stillness(realtime=request.realtime, cpu=request.cpu) as still:
+    interval_ns = int(schedule.interval_ns)
+    with stillness(interval_ns, realtime=request.realtime, cpu=request.cpu) as still:
         # First calls are slow: caches, page faults, the interpreter's own specialisation.
         play(null, _beginning(beginning, NULL_NS, _WARM_UP), still.spin_ns)
         progress.stage("playing to the null link")

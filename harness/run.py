@@ -8,6 +8,7 @@ Everything that can be refused is refused before a board is touched.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
@@ -17,13 +18,16 @@ import numpy as np
 from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
+from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
+from harness.fabric.weights import load_weights
 from harness.inventory import find_board
 from harness.measure.evidence import Evidence
 from harness.measure.theory import Theory, hold_to_theory
 from harness.measure.verdict import Verdict, interrupted, judge
+from harness.memories import find_memory
 from harness.overlay import Overlay, find_overlay, project_root
 from harness.report import facts, store
 from harness.report.result import RunRecord, build
@@ -40,8 +44,10 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
     from harness.fabric.watch import Watcher
+    from harness.fabric.weights import Weights
     from harness.inventory import Board
     from harness.session import Session
+    from harness.targets import Target
 
 EXIT_STATUS = {"pass": 0, "fail": 1, "invalid": 3, "interrupted": 3}
 NO_DEADLINE = COUNTER_MODULUS - 1
@@ -101,13 +107,19 @@ class Payload:
     golden: NDArray[np.uint8]
 
 
-def run(request: Request, progress: Progress, watcher: Watcher | None = None) -> Outcome:
+def run(
+    request: Request,
+    progress: Progress,
+    watcher: Watcher | None = None,
+    opened: Target | None = None,
+) -> Outcome:
     """Run a benchmark and store its result, whatever the verdict.
 
     Args:
         request: What to run.
         progress: Told how far it has come.
         watcher: Shown counters and histogram while the run lasts; the result does not depend on it.
+        opened: The request's target, if it is open already; it stays open.
 
     Raises:
         InputError: Something the user gave is wrong.
@@ -129,15 +141,22 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
     progress.stage(f"opening {request.target}")
-    with open_target(
-        request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+    with (
+        nullcontext(opened)
+        if opened is not None
+        else open_target(
+            request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
+        )
     ) as target:
+        if benchmark.memory is not None:
+            target.use_memory(benchmark.memory.model)
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")
-        _load(session, overlay, benchmark, payload, schedule, deadline)
+        weights = _load(session, overlay, benchmark, payload, schedule, deadline)
         watch = _watch(session, benchmark, deadline, watcher) if watcher is not None else None
         progress.stage("playing")
         samples, broken_off = _play(session, benchmark, schedule, progress, watch)
+        off_chip = None if weights is None else weights.off_chip()
         found = {**target.facts(), "events_sha256": payload.events.sha256}
         time_base, name = target.time_base, target.name
 
@@ -178,6 +197,10 @@ def run(request: Request, progress: Progress, watcher: Watcher | None = None) ->
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
+        residency=residency(
+            overlay, None if off_chip is None else off_chip.each(counters.completed)
+        ),
+        off_chip=off_chip,
         groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)
@@ -203,6 +226,14 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 where=key,
                 why=f"it has room for {most}",
                 hint=f"at most {most}",
+            )
+    if benchmark.memory is not None:
+        find_memory(benchmark.memory.model)
+        if overlay.memory is None:
+            raise BenchmarkError(
+                f"overlay {overlay.name} has no port to external memory",
+                where="memory.model",
+                hint="remove it",
             )
     known = {register.name: register for register in overlay.accelerator.registers}
     for name in benchmark.accelerator:
@@ -274,13 +305,10 @@ def _load(
     payload: Payload,
     schedule: Schedule,
     deadline_cycles: int | None,
-) -> None:
+) -> Weights | None:
+    """Fill memories and registers; return the weights if the overlay keeps them elsewhere."""
     bench = session.bench
-    bench.reset()
-    for register in overlay.accelerator.registers:
-        value = benchmark.accelerator.get(register.name, register.reset)
-        if register.access == "rw":
-            bench.set_accelerator(register.offset, value)
+    sessions.reset(session, overlay, benchmark.accelerator)
     bench.load_events(payload.inputs)
     bench.load_golden(payload.golden)
     bench.arm(
@@ -294,6 +322,7 @@ def _load(
             trace_start=benchmark.run.trace_start,
         )
     )
+    return load_weights(session.target, bench, overlay)
 
 
 def _watch(

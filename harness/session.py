@@ -83,7 +83,7 @@ def start(
         )
     # The clock comes first: at another rate than it was built for, even the identity is hearsay.
     set_hz = target.set_clock(clock_hz)
-    mover = _mover(target, image, ranges) if blocks and target.prefers_dma else None
+    mover = block_mover(target, image, ranges) if blocks and target.prefers_dma else None
     bench = StreamBench(target, ranges[BENCH], mover)
     identity = bench.identify()
     if identity.digest != overlay.digest:
@@ -93,12 +93,32 @@ def start(
             why=f"its digest is {identity.digest}, the overlay's {overlay.digest}",
             hint="load the image built from this overlay",
         )
-    measured_hz, uncertainty_hz = _measure(target, bench)
+    measured_hz, uncertainty_hz = measure_clock(target, bench)
     clock = Clock(image.clock_hz, clock_hz, set_hz, measured_hz, uncertainty_hz)
     return Session(target, bench, identity, clock, ranges)
 
 
-def _mover(target: Target, image: Image, ranges: Mapping[str, AddressRange]) -> BlockMover | None:
+def reset(session: Session, overlay: Overlay, registers: Mapping[str, int]) -> None:
+    """Stop what runs, zero what was counted, reset the accelerator and set its registers.
+
+    Args:
+        session: Of the loaded fabric.
+        overlay: What is loaded.
+        registers: Values by name; the others get what the manifest gives.
+
+    Raises:
+        InfrastructureError: The board failed.
+    """
+    session.bench.reset()
+    for register in overlay.accelerator.registers:
+        if register.access == "rw":
+            value = registers.get(register.name, register.reset)
+            session.bench.set_accelerator(register.offset, value)
+
+
+def block_mover(
+    target: Target, image: Image, ranges: Mapping[str, AddressRange]
+) -> BlockMover | None:
     """Return what moves blocks through the design's DMA; its memory is the target's to free."""
     build = dma_build(image)
     most = build.most_bytes + 1 >> 1  # a power of two that LENGTH can hold
@@ -112,7 +132,7 @@ def _mover(target: Target, image: Image, ranges: Mapping[str, AddressRange]) -> 
     return BlockMover(target, ranges[BENCH], dma)
 
 
-def _measure(target: Target, bench: StreamBench) -> tuple[float, float]:
+def measure_clock(target: Target, bench: StreamBench) -> tuple[float, float]:
     """Count fabric cycles over board time; return the clock and its uncertainty, in Hz.
 
     The count is copied at some moment within one access, whose beginning and end are known: half of

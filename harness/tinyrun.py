@@ -15,6 +15,7 @@ from harness.overlay import find_overlay, project_root
 from harness.report import facts, store, tiny_result
 from harness.report.tiny_result import Mode, TinyRecord
 from harness.run import EXIT_STATUS, Outcome, make_payload
+from harness.targets import resolve
 from harness.targets.mlperf_tiny import TinyDevice, parse_port
 from harness.traffic.registry import open_source
 
@@ -33,7 +34,7 @@ class TinyRequest:
 
     Args:
         benchmark: Whose events to load.
-        target: `mlperf://PATH[?baud=N]`.
+        target: `mlperf://PATH[?baud=N]`, or the name of such a board.
         out: Folder that receives the result folder.
         mode: `performance` or `accuracy`.
         plan: How much to run in performance mode.
@@ -74,7 +75,7 @@ def run(request: TinyRequest, progress: Progress) -> Outcome:
         InputError: Something the user gave is wrong.
         InfrastructureError: The device or the port failed before anything was measured.
     """
-    port = parse_port(request.target)
+    port = parse_port(resolve(request.target)[0].text)
     benchmark = benchmarks.load(benchmarks.find(request.benchmark), request.overrides)
     overlay = find_overlay(benchmark.overlay)
     progress.stage("making events and golden outputs")
@@ -136,7 +137,7 @@ def _count(request: TinyRequest, inputs: TinyInputs, benchmark: Benchmark) -> in
             "accuracy needs labelled events",
             where=f"benchmark {benchmark.name}",
             why=f"those of source {benchmark.traffic.source} have no true class",
-            hint="take a benchmark of jets, or --mode performance",
+            hint="take a benchmark whose source has classes, or --mode performance",
         )
     count = request.events or len(inputs.rows)
     if count > len(inputs.rows):

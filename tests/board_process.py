@@ -58,6 +58,11 @@ class BoardProcess:
         """What to write after --target."""
         return f"pynq://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)

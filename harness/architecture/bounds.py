@@ -83,7 +83,9 @@ def constant_lut(layer: Layer) -> Fraction | None:
     """Estimate: look-up tables of a multiplication by a constant, its addition included.
 
     A constant of w bits has w/3 non-zero digits on average in canonical signed digits (Reitwiesner
-    1960), at least one; each is an addend of a bits, and an addition takes a table a bit.
+    1960), at least one; each is an addend of a bits, and an addition takes a table a bit. The jet
+    tagger, all weights constants, comes to 71,552; published are 63,251 and 38 DSP slices for a
+    version with other widths between its layers (arXiv:2103.05579).
     """
     if layer.weight_bits is None or layer.input_bits is None:
         return None

@@ -67,7 +67,7 @@ def judge(
     weights must be on chip: in RAM, if its bits, its ports and the DSP slices keep the rate; else
     as custom logic, weights wired into look-up tables, if those suffice; else not on this device.
     """
-    clock_hz = bounds.highest_clock_hz(device, clock_hz)
+    asked_hz, clock_hz = clock_hz, bounds.highest_clock_hz(device, clock_hz)
     here = on_chip(network, workload, device, clock_hz)
     memories = tuple(off_chip(network, workload, item) for item in device.memory or ())
     missing = list(_missing(network, device, memories))
@@ -79,22 +79,24 @@ def judge(
         off_chip=memories,
         on_chip=here,
         missing=tuple(missing),
-        notes=tuple(_notes(network, workload, memories, here, clock_hz)),
+        notes=tuple(_notes(network, workload, memories, clock_hz, asked_hz)),
     )
 
 
 def over_all(judgements: Iterable[Judgement]) -> str:
     """Return what holds on all devices together: an ASIC only if none of them suffices."""
-    outcomes = {item.outcome for item in judgements}
+    by_outcome: dict[Outcome, list[str]] = {}
+    for item in judgements:
+        by_outcome.setdefault(item.outcome, []).append(item.device)
     for outcome, words in (
-        (Outcome.OFF_CHIP, "weights may stay off chip on some of these devices"),
-        (Outcome.ON_CHIP, "weights must be on chip on every one of these devices"),
-        (Outcome.FITS, "weights fit on chip; off chip could not be judged"),
-        (Outcome.CUSTOM, "needs custom logic: weights wired into the fabric"),
-        (Outcome.UNKNOWN, "cannot be said: figures are missing"),
+        (Outcome.OFF_CHIP, "weights may stay off chip on {}; on no other that was judged"),
+        (Outcome.ON_CHIP, "weights must be on chip; there they do on {}"),
+        (Outcome.FITS, "weights fit on chip of {}; off chip could not be judged"),
+        (Outcome.CUSTOM, "needs custom logic, weights wired into the fabric: {}"),
+        (Outcome.UNKNOWN, "cannot be said for {}: figures are missing"),
     ):
-        if outcome in outcomes:
-            return words
+        if outcome in by_outcome:
+            return words.format(", ".join(by_outcome[outcome]))
     return "needs an ASIC: none of these devices keeps the rate"
 
 
@@ -108,13 +110,16 @@ def _decide(
     """Return the verdict and the constraint that decided it."""
     cycles = here.cycles_per_event
     if not network.layers:
-        return _by_size_alone(device, here, memories)
+        return _by_size_alone(workload, device, here, memories)
+    unknown = any(bounds.variable_lut(layer) is None for layer in network.layers)
     if here.reuse is None and here.reuse_dsp is None:
-        if bounds.usable_dsp(device) is None:
-            return Outcome.UNKNOWN, "the device's DSP slices are not known"
-        return Outcome.UNKNOWN, "the widths of weights or values are not known"
+        if device.dsp is None or device.lut is None or unknown:
+            return Outcome.UNKNOWN, "widths of the network or the device's logic are not known"
+        return Outcome.NONE, "logic: not one multiplier fits"
     budget = None if workload.budget_s is None else float(workload.budget_s) * 1e9
     reuse = here.reuse or here.reuse_dsp or 0
+    if reuse > cycles and unknown:
+        return Outcome.UNKNOWN, "DSP slices do not suffice, and without widths tables are not known"
     if reuse > cycles:
         return Outcome.NONE, f"logic: the least reuse factor is {reuse}, the rate allows {cycles}"
     if here.latency_ns is not None and budget is not None and here.latency_ns[0] > budget:
@@ -124,8 +129,7 @@ def _decide(
     )
     streams = changing is not None and changing <= cycles
     if streams and any(item.possible for item in memories):
-        chosen = next(item for item in memories if item.possible)
-        return Outcome.OFF_CHIP, f"nothing: {chosen.memory} gives {_percent(chosen.share)} of peak"
+        return Outcome.OFF_CHIP, _nothing(memories, workload)
     off = _why_not_off(device, memories, streams=streams)
     shared = _shared(here)
     if (
@@ -144,15 +148,20 @@ def _decide(
     return Outcome.ON_CHIP, off
 
 
+def _nothing(memories: tuple[OffChip, ...], workload: Workload) -> str:
+    chosen = next(item for item in memories if item.possible)
+    judged = "; latency not judged" if workload.budget_s is None else ""
+    return f"none: {_percent(chosen.share)} of {chosen.memory}'s peak{judged}"
+
+
 def _by_size_alone(
-    device: Device, here: OnChip, memories: tuple[OffChip, ...]
+    workload: Workload, device: Device, here: OnChip, memories: tuple[OffChip, ...]
 ) -> tuple[Outcome, str]:
     """Judge a network of which only the number of parameters is known: no word on its logic."""
     if here.ram_share is None:
         return Outcome.UNKNOWN, "the number or the width of the weights is not known"
     if any(item.possible for item in memories):
-        chosen = next(item for item in memories if item.possible)
-        return Outcome.OFF_CHIP, f"nothing: {_percent(chosen.share)} of {chosen.memory}'s peak"
+        return Outcome.OFF_CHIP, _nothing(memories, workload)
     off = _why_not_off(device, memories, streams=True)
     if here.ram_share > 1:
         return Outcome.NONE, f"on-chip RAM: the weights are {_percent(here.ram_share)} of it"
@@ -216,8 +225,8 @@ def _notes(
     network: Network,
     workload: Workload,
     memories: tuple[OffChip, ...],
-    here: OnChip,
     clock_hz: Fraction,
+    asked_hz: Fraction,
 ) -> Iterable[str]:
     if workload.note:
         yield workload.note
@@ -231,10 +240,12 @@ def _notes(
                 f"{item.memory}: the budget would let {item.events_sharing} events share a fetch, "
                 f"{shared:.3g} GB/s; that takes as many copies of every multiplier's input"
             )
-    if here.reuse is not None and here.least_clock_hz is not None:
+    if clock_hz < asked_hz:
+        yield f"judged at {float(clock_hz) / 1e6:g} MHz, the highest clock of its RAM and DSP"
+    if any(item.possible for item in memories):
         yield (
-            f"judged at {float(clock_hz) / 1e6:g} MHz; reuse {here.reuse} keeps the rate from "
-            f"{here.least_clock_hz / 1e6:.4g} MHz on"
+            "off chip supposes long bursts over all channels, several events' fetches in flight, "
+            "and nobody else at the memory"
         )
 
 

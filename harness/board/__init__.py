@@ -7,5 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-SUBCOMMANDS: Final[tuple[str, ...]] = ("serve", "uart", "mlperf_tiny")
+SUBCOMMANDS: Final[tuple[str, ...]] = (
+    "serve",
+    "uart",
+    "mlperf_tiny",
+    "list",
+    "release",
+)
 """Names of the modules, in the order of the help text."""

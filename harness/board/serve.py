@@ -7,12 +7,8 @@ import json
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.errors import InputError
-
-if TYPE_CHECKING:
-    from harness.emulation.server.server import BoardServer
 
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -79,20 +75,20 @@ def main(options: argparse.Namespace) -> int:
         )
     with server:
         images = [find_overlay(name).image(board.name).bit for name in options.overlay]
-        _announce(options, server, [*images, *options.design])
+        _announce(options, server.port, [*images, *options.design])
         ended.wait()
     return 0
 
 
-def _announce(options: argparse.Namespace, server: BoardServer, images: list[Path]) -> None:
-    address = f"{options.bind}:{server.port}"
+def _announce(options: argparse.Namespace, port: int, images: list[Path]) -> None:
+    address = f"{options.bind}:{port}"
     if options.json:
         facts = {"address": address, "board": options.board, "images": [str(i) for i in images]}
         print(json.dumps(facts), flush=True)
         return
     pynq = f"PYNQ_REMOTE_DEVICES={options.bind}"
-    if server.port != 7967:
-        pynq = f"pynq.pl_server.remote_device.RemoteDevice(0, {options.bind!r}, {server.port})"
+    if port != 7967:
+        pynq = f"pynq.pl_server.remote_device.RemoteDevice(0, {options.bind!r}, {port})"
     print(
         "\n".join(
             [

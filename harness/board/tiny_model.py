@@ -46,11 +46,7 @@ class BoardModel:
         session = sessions.start(target, overlay, image, float(overlay.clock_hz))
         if build.instance not in session.ranges:
             raise ImageError(f"the design maps no {build.instance}", where=str(image.hwh))
-        bench = session.bench
-        bench.reset()
-        for register in overlay.accelerator.registers:
-            if register.access == "rw":
-                bench.set_accelerator(register.offset, register.reset)
+        sessions.reset(session, overlay, {})
         self._dma = Dma(
             target,
             session.ranges[build.instance],
@@ -59,7 +55,7 @@ class BoardModel:
             receive_bytes=self._out_bytes,
         )
         try:
-            bench.configure(Config.PATH_DMA)
+            session.bench.configure(Config.PATH_DMA)
             self._dma.reset()
         except BaseException:
             self.close()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.options import Commands, positive
+from harness.commands.options import Commands, add_wait, positive
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def add_parser(commands: Commands) -> None:
         "--quick", action="store_true", help="of an MLPerf Tiny device: runs of 1 ms, not of 10 s"
     )
     host.add_argument("--board", help="which board (default: the benchmark's)")
+    add_wait(host)
     host.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="change a key of the benchmark; may be repeated",
@@ -67,7 +68,10 @@ def add_parser(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run a host-paced benchmark, store its result and print it."""
-    link = options.link or ("mlperf" if options.target.startswith("mlperf:") else "null")
+    from harness.targets import resolve  # noqa: PLC0415
+
+    spec, _ = resolve(options.target)
+    link = options.link or ("mlperf" if spec.kind == "mlperf" else "null")
     if link == "mlperf" and options.rate is None:
         return _run_tiny(options)
     if options.quick or options.mode:
@@ -96,6 +100,7 @@ def main(options: argparse.Namespace) -> int:
                 overrides=tuple(options.overrides),
                 realtime=options.realtime,
                 cpu=options.cpu,
+                wait_s=options.wait,
             ),
             progress,
         )

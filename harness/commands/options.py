@@ -20,6 +20,14 @@ def add_out(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how long to wait for a board."""
+    parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS",
+        help="how long to wait for somebody else who has the board (default: not at all)",
+    )  # fmt: skip
+
+
 def positive(text: str) -> int:
     """Return the positive whole number that was written.
 

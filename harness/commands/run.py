@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.options import Commands
+from harness.commands.options import Commands, add_wait
 
 if TYPE_CHECKING:
     from harness.fabric.watch import Watcher, Watchers
@@ -22,10 +22,7 @@ def add_parser(commands: Commands) -> None:
     run.add_argument("benchmark", help="suite/name, or the path of a benchmark file")
     run.add_argument("--target", default="virtual", help="how to reach a board (default: virtual)")
     run.add_argument("--board", help="which board (default: the benchmark's)")
-    run.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS",
-        help="how long to wait for somebody else who has the board (default: not at all)",
-    )  # fmt: skip
+    add_wait(run)
     run.add_argument(
         "--out", type=Path, default=Path("results"), metavar="DIR", help="folder of the results"
     )

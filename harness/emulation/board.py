@@ -9,20 +9,20 @@ costs `ACCESS_CYCLES`, and `elapse` runs the fabric.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.bitfile import BitFile, emulation_facts, parse_bit
+from harness.bitfile import parse_bit
+from harness.emulation import acceptance
 from harness.emulation.clocks import PsRegisters
 from harness.emulation.dma import AxiDma
 from harness.emulation.hwh import Hwh, HwhRange, parse_hwh
 from harness.emulation.memory import ContiguousMemory
-from harness.emulation.models import IpModel, ModelStreams, find_model, stages
-from harness.errors import BusError, ImageError
+from harness.emulation.models import IpModel, ModelStreams, make_models, stages
+from harness.errors import BusError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,6 @@ CMA_BYTES = 128 << 20
 STILL_ACCESS_NS = 320
 """Board time of an access while no fabric clock runs, so that no deadline waits for ever."""
 _SERVICE_CYCLES = 256  # how long a DMA transfer may wait for its next look at the streams
-_FABRIC = ":fabric_top:"
 _NS = 1_000_000_000
 _NEAREST = 2
 
@@ -75,6 +74,9 @@ class FabricLike(Protocol):
     def flush(self) -> None:
         """Forget what is queued either way."""
 
+    def attach(self, arena: ContiguousMemory, clock: Callable[[], Fraction | None]) -> None:
+        """Let its memory port, if it has one, read `arena`; `clock` says its clock in Hz."""
+
     def close(self) -> None:
         """Give it back; twice is harmless."""
 
@@ -85,8 +87,7 @@ class VirtualBoard:
     Args:
         board: Which kind to be.
         build: Makes the fabric of an overlay digest (32 hex digits); raises OverlayError if it
-        knows
-            none of that digest.
+            knows none of that digest.
         cma_bytes: Contiguous memory.
         access_cycles: Fabric cycles that one register access takes.
     """
@@ -135,22 +136,21 @@ class VirtualBoard:
 
         Raises:
             ImageError: The image is broken, for another part, no emulation image, or does not
-            belong
-                to the `.hwh`.
+                belong to the `.hwh`.
             HarnessError: As `build` raises.
         """
         self.close()
         self.state = "write error"
-        content = parse_bit(bit)
-        facts = self._accept(content, hwh_text)
+        facts = acceptance.check_emulation_image(self.board, parse_bit(bit), hwh_text)
         design = parse_hwh(hwh_text)
-        self._accept_design(design)
+        acceptance.check_emulated_design(self.board, design)
         fabric = self._build(facts["digest"])
+        fabric.attach(self.memory, lambda: self.pl_clock_hz)
         self._fold()
         self._fabric, self._design = fabric, design
         self._epoch_cycle = fabric.cycle
         self._dmas = {core.instance: AxiDma(core, self.memory, fabric) for core in design.dmas}
-        self._models = self._make_models(design, {})
+        self._models = make_models(design, {})
         self.loads += 1
         self.state = "operating"
         return design
@@ -174,10 +174,10 @@ class VirtualBoard:
         """
         self.close()
         self.state = "write error"
-        self._check_part(parse_bit(bit))
+        acceptance.check_part(self.board, parse_bit(bit))
         design = parse_hwh(hwh_text)
-        self._check_family(design)
-        made = self._make_models(design, models)
+        acceptance.check_family(self.board, design)
+        made = make_models(design, models)
         dmas = {
             core.instance: AxiDma(
                 core,
@@ -191,69 +191,6 @@ class VirtualBoard:
         self.loads += 1
         self.state = "operating"
         return design
-
-    @staticmethod
-    def _make_models(
-        design: Hwh, given: Mapping[str, Callable[[HwhModule], IpModel]]
-    ) -> dict[str, IpModel]:
-        mapped = {item.instance for item in design.ranges}
-        found = {
-            name: find_model(module, given)
-            for name, module in design.modules.items()
-            if name in mapped or module.sinks
-        }
-        return {name: model for name, model in found.items() if model is not None}
-
-    def _accept(self, content: BitFile, hwh_text: str) -> dict[str, str]:
-        """Return what an image says about itself, if this board takes it."""
-        where = f"virtual {self.board.name}"
-        self._check_part(content)
-        facts = emulation_facts(content)
-        if facts is None or "digest" not in facts:
-            why = "it holds configuration data" if content.has_sync_word else "it has no sync word"
-            raise ImageError(
-                "is not an emulation image",
-                where=where,
-                why=why,
-                hint="a real bitstream needs a real board; harness generate makes emulation images",
-            )
-        found = hashlib.sha256(hwh_text.encode()).hexdigest()
-        if facts.get("hwh_sha256") != found:
-            raise ImageError(
-                "the .hwh does not belong to the .bit",
-                where=where,
-                why=f"SHA-256 is {found}, the image wants {facts.get('hwh_sha256')}",
-                hint=f"run: harness generate {facts.get('overlay', '')}",
-            )
-        return facts
-
-    def _check_part(self, content: BitFile) -> None:
-        if content.part != self.board.bit_part:
-            raise ImageError(
-                "wrong bitstream for this device",
-                where=f"virtual {self.board.name}",
-                why=f"the image is for {content.part}, the board has {self.board.bit_part}",
-                hint="load the image of this board",
-            )
-
-    def _check_family(self, design: Hwh) -> None:
-        where = f"virtual {self.board.name}"
-        if design.family != self.board.family:
-            raise ImageError(
-                "the .hwh is for another processing system",
-                where=where,
-                why=f"{design.family}, the board has {self.board.family}",
-            )
-
-    def _accept_design(self, design: Hwh) -> None:
-        where = f"virtual {self.board.name}"
-        self._check_family(design)
-        if len(design.dmas) > 1:
-            names = ", ".join(item.instance for item in design.dmas)
-            raise ImageError("the design has several DMAs", where=where, why=names)
-        if not any(_FABRIC in item.vlnv for item in design.ranges):
-            names = ", ".join(item.instance for item in design.ranges)
-            raise ImageError("the design has no stream_bench", where=where, why=f"it has {names}")
 
     def close(self) -> None:
         """Take the fabric away; contiguous memory and the processing system stay."""
@@ -294,13 +231,10 @@ class VirtualBoard:
         self._epoch_cycle = self._fabric.cycle if self._fabric is not None else 0
 
     def _advance(self, cycles: int) -> None:
-        fabric = self._fabric
-        if fabric is None:
-            return
-        while cycles > 0:
+        while self._fabric is not None and cycles > 0:
             busy = any(dma.busy for dma in self._dmas.values())
             step = min(cycles, _SERVICE_CYCLES) if busy else cycles
-            fabric.run(step)
+            self._fabric.run(step)
             cycles -= step
             self._service()
 
@@ -406,7 +340,7 @@ class VirtualBoard:
         return self._dmas.get(where.instance) or self._models.get(where.instance)
 
     def _reach(self, where: HwhRange) -> FabricLike:
-        if self._fabric is None or _FABRIC not in where.vlnv:
+        if self._fabric is None or acceptance.FABRIC not in where.vlnv:
             raise BusError(
                 "is not modelled",
                 where=where.instance,

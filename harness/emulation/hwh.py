@@ -105,6 +105,9 @@ class Hwh:
         dmas: AXI DMAs.
         modules: All instances, by name.
         clock_hz: Fabric clock 0 the design was built for; none if it does not say.
+        name: Of the block design.
+        tool: Version of Vivado that wrote it.
+        written: When, as written: `Wed Feb 12 16:19:27 2020`.
     """
 
     device: str
@@ -115,6 +118,24 @@ class Hwh:
     dmas: tuple[DmaCore, ...]
     modules: Mapping[str, HwhModule]
     clock_hz: float | None
+    name: str = ""
+    tool: str = ""
+    written: str = ""
+
+    @property
+    def streams(self) -> frozenset[tuple[str, str]]:
+        """AXI4-Stream connections, as `instance/port` that gives and `instance/port` that takes."""
+        takers = {
+            bus: f"{module.instance}/{port}"
+            for module in self.modules.values()
+            for port, bus in module.sinks.items()
+        }
+        return frozenset(
+            (f"{module.instance}/{port}", takers[bus])
+            for module in self.modules.values()
+            for port, bus in module.sources.items()
+            if bus in takers
+        )
 
 
 def read_hwh(path: Path) -> str:
@@ -179,6 +200,9 @@ def parse_hwh(text: str) -> Hwh:
         dmas=dmas,
         modules={item.get("INSTANCE", ""): _module(item) for item in modules},
         clock_hz=_clock_hz(_parameters(ps)),
+        name=system.get("NAME", ""),
+        tool=root.get("VIVADOVERSION", ""),
+        written=root.get("TIMESTAMP", ""),
     )
 
 

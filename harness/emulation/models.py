@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from harness.emulation.hwh import Hwh
 
-__all__ = ["BUILT_IN", "IpModel", "ModelStreams", "find_model", "load_model_class", "stages"]
+__all__ = ["IpModel", "ModelStreams", "load_model_class", "make_models", "stages"]
 
 _PASS_ON = (
     "axis_data_fifo", "axis_register_slice", "axis_dwidth_converter", "axis_clock_converter",
@@ -105,7 +105,7 @@ BUILT_IN: Mapping[str, Callable[[HwhModule], IpModel]] = {
 }
 
 
-def find_model(
+def _find_model(
     module: HwhModule, given: Mapping[str, Callable[[HwhModule], IpModel]]
 ) -> IpModel | None:
     """Return the model of an instance: the user's, else a built-in one, else none."""
@@ -116,6 +116,19 @@ def find_model(
         if module.vlnv.startswith(key):
             return make(module)
     return None
+
+
+def make_models(
+    design: Hwh, given: Mapping[str, Callable[[HwhModule], IpModel]]
+) -> dict[str, IpModel]:
+    """Return a model of each instance that is mapped or takes a stream, where there is one."""
+    mapped = {item.instance for item in design.ranges}
+    found = {
+        name: _find_model(module, given)
+        for name, module in design.modules.items()
+        if name in mapped or module.sinks
+    }
+    return {name: model for name, model in found.items() if model is not None}
 
 
 def load_model_class(path: Path, name: str) -> Callable[[HwhModule], IpModel]:

@@ -121,6 +121,8 @@ def uart_constraints(overlay: Overlay, board: Board) -> str:
         "# Neither is synchronous to anything: the receiver and the reset see to that.",
         "set_false_path -from [get_ports {button uart_rx}]",
         "set_false_path -to [get_ports {uart_tx busy_led}]",
+        "# The image says which sources it is of: the digest's first digits.",
+        f"set_property BITSTREAM.CONFIG.USR_ACCESS 0x{overlay.digest[:8]} [current_design]",
         "set_property CFGBVS VCCO [current_design]",
         "set_property CONFIG_VOLTAGE 3.3 [current_design]",
         "",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from harness.errors import OverlayError, StorageError
+from harness import tomlfile
+from harness.errors import ImageError, OverlayError, StorageError
 from harness.generate.hwh import hwh
 from harness.generate.image import emulation_bit, record
 from harness.generate.registers import package
@@ -13,11 +14,12 @@ from harness.generate.top import fabric_top
 from harness.generate.vivado import vivado_script
 from harness.generate.vivado_uart import uart_constraints, uart_script
 from harness.inventory import find_board
-from harness.overlay import parse_overlay
+from harness.overlay import EMULATION, parse_overlay
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.accelerators import Model
     from harness.overlay import Overlay
 
 __all__ = ["generate", "generated_files"]
@@ -55,18 +57,43 @@ def generated_files(overlay: Overlay) -> dict[Path, bytes]:
     for name in overlay.boards:
         board = find_board(name)
         bit_path, hwh_path, record_path = overlay.image_paths(name)
+        real = _holds_real_image(record_path)
         script = overlay.folder / "vivado" / f"{name}.tcl"
         text = None if board.uart is not None else hwh(overlay, board)
-        bit = emulation_bit(overlay, board, text)
-        files[bit_path] = bit
+        if not real:
+            bit = emulation_bit(overlay, board, text)
+            files[bit_path] = bit
+            files[record_path] = record(overlay, board, bit, text).encode()
         if text is not None:
-            files[hwh_path] = text.encode()
+            if not real:
+                files[hwh_path] = text.encode()
             files[script] = vivado_script(overlay, board).encode()
         else:
             files[script] = uart_script(overlay, board).encode()
             files[script.with_suffix(".xdc")] = uart_constraints(overlay, board).encode()
-        files[record_path] = record(overlay, board, bit, text).encode()
     return files
+
+
+def _holds_real_image(record_path: Path) -> bool:
+    """Whether a board's image was built by Vivado: nothing generated takes its place."""
+    if not record_path.is_file():
+        return False
+    told = tomlfile.read(record_path, ImageError).get("provenance", "")
+    return not str(told).startswith(EMULATION)
+
+
+def _timing(overlay: Overlay, model: Model) -> list[tuple[str, int | None, int | None]]:
+    """Return key, manifest's and model's value of the contract of a network with its weights."""
+    bits = overlay.input.width_bits, overlay.output.width_bits
+    said = overlay.accelerator
+    return [
+        (
+            "accelerator.initiation_interval_cycles",
+            said.initiation_interval_cycles,
+            model.interval_cycles(*bits),
+        ),
+        ("accelerator.latency_cycles", said.latency_cycles, model.latency_cycles(*bits)),
+    ]
 
 
 def _network(overlay: Overlay) -> dict[Path, bytes]:
@@ -84,16 +111,7 @@ def _network(overlay: Overlay) -> dict[Path, bytes]:
         ("output.values", overlay.output.values, model.outputs),
         ("output.format", overlay.output.format, model.output_format),
         ("output.beats", overlay.output.beats, model.pack(out_bits).out_beats),
-        (
-            "accelerator.initiation_interval_cycles",
-            accelerator.initiation_interval_cycles,
-            model.interval_cycles(in_bits, out_bits),
-        ),
-        (
-            "accelerator.latency_cycles",
-            accelerator.latency_cycles,
-            model.latency_cycles(in_bits, out_bits),
-        ),
+        *([] if overlay.memory is not None else _timing(overlay, model)),
     ):
         if said != found:
             raise OverlayError(
@@ -105,8 +123,12 @@ def _network(overlay: Overlay) -> dict[Path, bytes]:
     # Only these overlays need what writes networks.
     from harness.generate.accelerator import network_top  # noqa: PLC0415
     from harness.generate.network import weights_package  # noqa: PLC0415
+    from harness.generate.streaming import streaming_package  # noqa: PLC0415
 
-    package, top = (overlay.folder / path for path in overlay.network_sources)
+    sources = [overlay.folder / path for path in overlay.network_sources]
+    if overlay.memory is not None:
+        return {sources[0]: streaming_package(model, overlay.memory).encode()}
+    package, top = sources
     return {
         package: weights_package(model).encode(),
         top: network_top(model, in_bits, out_bits).encode(),

@@ -7,6 +7,8 @@ due.
 
 from __future__ import annotations
 
+import time
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,30 +16,27 @@ import numpy as np
 
 from harness.errors import BoardError
 from harness.fabric.dma import Dma
-from harness.registers import Config
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.fabric.stream_bench import StreamBench
     from harness.targets import AddressRange, Target
     from harness.targets.dma import DmaBuild
 
 
 class DmaLink:
-    """One event a packet, one packet at a time. Use as a context manager.
+    """One event a packet, one packet at a time. Use as a context manager; `reset` it first.
 
     Args:
-        target: An open target with an overlay loaded.
+        target: An open target with an overlay loaded, whose accelerator is fed by the DMA.
         where: Address range of the DMA.
         build: How the DMA was built.
-        bench: The design's stream_bench, reset; it is told to pass packets on.
         inputs: Input beats of the events, uint8, shape (distinct, bytes); played in a loop.
         golden: Output beats that they must cause, uint8, shape (distinct, bytes).
 
     Raises:
         InputError: An event is longer than the DMA can move.
-        InfrastructureError: The DMA cannot be used.
+        BoardError: No memory.
     """
 
     name = "dma"
@@ -48,7 +47,6 @@ class DmaLink:
         target: Target,
         where: AddressRange,
         build: DmaBuild,
-        bench: StreamBench,
         inputs: NDArray[np.uint8],
         golden: NDArray[np.uint8],
     ) -> None:
@@ -61,15 +59,41 @@ class DmaLink:
         self._open: int | None = None
         self._target = target
         self._messages = 0
+        self._transfer_ns = array("q")
         self._dma = Dma(target, where, build, send_bytes=inputs.size, receive_bytes=self._out_bytes)
         try:
             self._dma.source[: inputs.size] = inputs.ravel()
             self._dma.flush()
-            bench.configure(Config.PATH_DMA)
-            self._dma.reset()
         except BaseException:
             self._dma.close()
             raise
+
+    @property
+    def transfer_ns(self) -> NDArray[np.int64]:
+        """From LENGTH of the send channel written to both channels seen done, by event."""
+        return np.array(self._transfer_ns, np.int64)
+
+    def reset(self) -> None:
+        """Reset both channels: whatever was under way is lost.
+
+        Raises:
+            DeadlineError: The reset does not end.
+        """
+        self._open = None
+        self._dma.reset()
+
+    def probe(self) -> None:
+        """Send the first event and compare its answer.
+
+        Raises:
+            BoardError: The answer is not the golden one, or a channel halted.
+            DeadlineError: There is none.
+        """
+        self._dma.arm(self._out_bytes)
+        self._dma.send(0, self._in_bytes)
+        self._dma.wait()
+        if not np.array_equal(self._dma.received(), self._golden[0]):
+            raise BoardError("the first event has another answer than the golden one", where="dma")
 
     def prepare(self, event: int) -> None:
         """Check the last answer, and arm the receive channel for the next."""
@@ -82,7 +106,9 @@ class DmaLink:
     def submit(self, event: int) -> None:
         """Send one packet and wait for its answer."""
         self._dma.send(event % self._distinct * self._in_bytes, self._in_bytes)
+        started_ns = time.monotonic_ns()
         self._dma.wait()
+        self._transfer_ns.append(time.monotonic_ns() - started_ns)
 
     def collect(self) -> Sequence[int]:
         """Return nothing: the answer is there when `submit` returns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.host_schema import HostResult, Played, Times
+    from harness.report.schema import Value
 
 _STYLES: Final = {
     "pass": "bold black on green",
@@ -81,7 +82,17 @@ def _facts(result: HostResult) -> list[tuple[str, str]]:
                 f"{text.count(found['compared'])} answers differ",
             )
         )
-    if "stock_driver" in found:
+    if "fabric" in found:
+        stamped = found["fabric"]
+        facts.append(
+            (
+                "fabric",
+                f"{text.count(stamped['total']['count'])} packets stamped, {stamped['time_base']}: "
+                f"service {_cycles(stamped['service']['p50'])} (p50), "
+                f"total at most {_cycles(stamped['total']['max'])}",
+            )
+        )
+    if found.get("stock_driver"):
         stock, measured_ns = found["stock_driver"], measured["link_ns"]["p50"]
         facts.append(
             (
@@ -91,6 +102,10 @@ def _facts(result: HostResult) -> list[tuple[str, str]]:
                 f"{stock['messages_per_event']:.1f} messages",
             )
         )
+    if "recovery" in found:
+        facts.append(("board", _recovery(found["recovery"])))
+    if "incomplete" in found:
+        facts.append(("incomplete", found["incomplete"]))
     if "device" in found:
         took, simulated = found["device"]["inference_us"], found["device"]["simulated"]
         facts.append(
@@ -101,6 +116,18 @@ def _facts(result: HostResult) -> list[tuple[str, str]]:
             )
         )
     return facts
+
+
+def _recovery(recovery: dict[str, Any]) -> str:
+    if recovery["recovered_by"]:
+        return f"well again after {recovery['recovered_by']}"
+    last = recovery["tried"][-1]
+    state = "QUARANTINED" if recovery["quarantined"] else "not well"
+    return f"{state} after {len(recovery['tried'])} resets, the last: {last['failed']}"
+
+
+def _cycles(value: Value | None) -> str:
+    return f"{text.cycles_of(value)} cycles, {text.ns_of(value)}"
 
 
 def _table(result: HostResult) -> Table:
@@ -114,9 +141,30 @@ def _table(result: HostResult) -> Table:
             values = [_us(times[name]) for name in _COLUMNS]
             label = title if whose is result["measured"] else "  the null link's, in this run"
             table.add_row(label, *values, style=style)
+            spread = _spread(times) if whose is result["measured"] else []
+            if any(spread):
+                table.add_row("  95 % interval", *spread, style="dim")
+    transfer = result["link_facts"].get("transfer_ns")
+    if transfer is not None:
+        table.add_row("  of which transfer: done - started", *(_us(transfer[n]) for n in _COLUMNS))
     table.add_row("link, corrected for omission", *_corrected(result["measured"]))
     table.add_row("  the null link's, in this run", *_corrected(result["null"]), style="dim")
     return table
+
+
+def _spread(times: Times) -> list[str]:
+    """Return the intervals of the percentiles; empty where there is none, or it is one value."""
+    found: dict[str, Any] = dict(times.get("confidence", {}))
+    cells = []
+    for name in ("p50", "p99", "p999"):
+        low, high = (found.get(name, {}).get(end) for end in ("low", "high"))
+        if name not in found or (low is not None and low == high):
+            cells.append("")
+        elif low is None or high is None:
+            cells.append(text.NOTHING)
+        else:
+            cells.append("-".join(dict.fromkeys((_us(low), _us(high)))))
+    return cells
 
 
 def _corrected(played: Played) -> list[str]:

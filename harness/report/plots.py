@@ -27,7 +27,7 @@ _MEANINGS: Final[Mapping[Kind, str]] = {
     "total": "total: due until done",
 }
 _FLOOR: Final = 0.7
-_STYLE: Final[Mapping[str, Any]] = {
+STYLE: Final[Mapping[str, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.spines.top": False,
@@ -70,7 +70,7 @@ def latency_plot(result: Result, histograms: Mapping[Kind, LatencyHistogram], pa
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    style: Any = dict(_STYLE)
+    style: Any = dict(STYLE)
     with mpl.rc_context(style):
         figure = Figure(figsize=(6.6, 5.8), layout="constrained")
         panels = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1, 1.5))

@@ -10,25 +10,35 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.measure.statistics import Estimate, LatencySummary, summarise
+from harness.measure.confidence import Interval, in_order, intervals
+from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
+    Confidence,
     Events,
+    IntervalItem,
     Latencies,
     Latency,
+    Memory,
     Output,
     ReasonItem,
     Result,
     TimeBase,
     Value,
+    Weights,
 )
 from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.fabric.samples import Counters, LatencyHistogram, Samples
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.architecture.residency import Residency
+    from harness.fabric.samples import Counters, Kind, LatencyHistogram, Samples
+    from harness.fabric.weights import OffChip
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
@@ -52,6 +62,8 @@ class RunRecord:
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
+        residency: Where the weights lived; None if nobody looked.
+        off_chip: What it took from external memory; None for an overlay without a port to one.
         groups: How its events belong together, as the schedule knows; None if they do not.
     """
 
@@ -65,6 +77,8 @@ class RunRecord:
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
     theory: Theory | None = None
+    residency: Residency | None = None
+    off_chip: OffChip | None = None
     groups: Groups | None = None
 
 
@@ -72,7 +86,7 @@ def build(record: RunRecord) -> Result:
     """Return the content of `result.json`."""
     evidence, clock = record.evidence, record.evidence.clock
     counters = evidence.samples.counters if evidence.samples is not None else None
-    return {
+    result: Result = {
         "schema": SCHEMA,
         "verdict": record.verdict.outcome,
         "reasons": [_reason(reason) for reason in record.verdict.reasons],
@@ -89,13 +103,19 @@ def build(record: RunRecord) -> Result:
             "nominal_hz": _number(clock.nominal_hz),
             "set_hz": _number(clock.set_hz),
             "measured_hz": _number(clock.measured_hz),
+            "asked_hz": _number(clock.asked_hz),
+            "uncertainty_hz": _number(clock.uncertainty_hz),
         },
         "events": _events(counters, min(record.distinct, evidence.benchmark.run.events)),
         "rate": {
             "target_hz": _number(evidence.target_hz),
             "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
         },
-        "latency": _latencies(evidence.samples, Fraction(clock.measured_hz)),
+        "latency": latencies(
+            evidence.samples,
+            Fraction(clock.measured_hz),
+            None if record.theory is None else record.theory.waits,
+        ),
         "deadline": {
             "cycles": evidence.deadline_cycles,
             "misses": None
@@ -108,7 +128,24 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
+        "weights": None if record.residency is None else _weights(record.residency),
         "facts": dict(record.facts),
+    }
+    if record.off_chip is not None:
+        result["memory"] = _memory(record.off_chip, counters)
+    return result
+
+
+def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+    completed = counters.completed if counters is not None else 0
+    used = off_chip.used_bytes
+    return {
+        "bytes_fetched": off_chip.fetched_bytes,
+        "bytes_used": used,
+        "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,
+        "bytes_per_inference_expected": off_chip.event_bytes,
+        "resident_share": off_chip.resident_rows / off_chip.rows,
+        "stalled_cycles": off_chip.stalled_cycles,
     }
 
 
@@ -122,6 +159,15 @@ def _reason(reason: Reason) -> ReasonItem:
         "what": reason.what,
         "evidence": reason.evidence,
         "recommendation": reason.recommendation,
+    }
+
+
+def _weights(found: Residency) -> Weights:
+    return {
+        "residency": found.weights,
+        "bytes": found.bytes,
+        "off_chip_bytes_per_inference": found.off_chip_bytes,
+        "basis": found.basis,
     }
 
 
@@ -155,15 +201,51 @@ def _output(evidence: Evidence, counters: Counters | None) -> Output:
     }
 
 
-def _latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
+def latencies(
+    samples: Samples | None, clock_hz: Fraction, waits: NDArray[np.int64] | None = None
+) -> Latencies:
+    """Return the three latencies in cycles and, at the measured clock, in ns.
+
+    Args:
+        samples: What was counted; None if nothing could be read.
+        clock_hz: The measured clock.
+        waits: Predicted waits in the order of the events, int64 [events], where they are known.
+    """
     if samples is None:
         nothing = _latency(LatencySummary(0, 0, *[_NOT_READ] * 6), clock_hz)
         return {"wait": nothing, "service": nothing, "total": nothing}
+    ordered = in_order(samples, waits)
 
-    def of(histogram: LatencyHistogram) -> Latency:
-        return _latency(summarise(histogram), clock_hz)
+    def of(kind: Kind, histogram: LatencyHistogram) -> Latency:
+        found = intervals(histogram, ordered[kind])
+        return {
+            **_latency(summarise(histogram), clock_hz),
+            "confidence": _confidence(found, clock_hz),
+        }
 
-    return {"wait": of(samples.wait), "service": of(samples.service), "total": of(samples.total)}
+    return {
+        "wait": of("wait", samples.wait),
+        "service": of("service", samples.service),
+        "total": of("total", samples.total),
+    }
+
+
+def _confidence(found: Mapping[str, Interval], clock_hz: Fraction) -> Confidence:
+    def item(name: str) -> IntervalItem:
+        interval = found[name]
+        low, high = (
+            None if end is None else _value(Estimate(Fraction(end)), clock_hz)
+            for end in (interval.low, interval.high)
+        )
+        return {
+            "low": low,
+            "high": high,
+            "tau": interval.tau,
+            "effective_events": interval.effective,
+            "reason": interval.reason,
+        }
+
+    return {"level": 1 - ALPHA, "p50": item("p50"), "p99": item("p99"), "p999": item("p999")}
 
 
 def _latency(summary: LatencySummary, clock_hz: Fraction) -> Latency:

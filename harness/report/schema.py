@@ -38,7 +38,32 @@ class ReasonItem(TypedDict):
     recommendation: str
 
 
-class Latency(TypedDict):
+class IntervalItem(TypedDict):
+    """A confidence interval; see `harness.measure.confidence.Interval`."""
+
+    low: Value | None
+    high: Value | None
+    tau: float | None
+    effective_events: int | None
+    reason: str
+
+
+class Confidence(TypedDict):
+    """Intervals of the percentiles, each covering the true one with probability `level`."""
+
+    level: float
+    p50: IntervalItem
+    p99: IntervalItem
+    p999: IntervalItem
+
+
+class LaterLatency(TypedDict, total=False):
+    """Keys that latencies of schema 1 have had only since some time: readers do without them."""
+
+    confidence: Confidence
+
+
+class Latency(LaterLatency):
     """One of the three latencies; `reasons` says why a value is null."""
 
     count: int
@@ -67,12 +92,19 @@ class Named(TypedDict):
     digest: str
 
 
-class ClockHz(TypedDict):
+class ClockBasics(TypedDict):
     """The fabric clock: built for, given by the board's dividers, counted."""
 
     nominal_hz: float
     set_hz: float
     measured_hz: float
+
+
+class ClockHz(ClockBasics, total=False):
+    """The same, with what earlier results do not say; the true clock is within `uncertainty_hz`."""
+
+    asked_hz: float
+    uncertainty_hz: float
 
 
 class Events(TypedDict):
@@ -155,6 +187,29 @@ class Theory(TypedDict):
     reason: str
 
 
+class Weights(TypedDict):
+    """Where the weights lived; see `harness.architecture.residency.Residency`."""
+
+    residency: str
+    bytes: int | None
+    off_chip_bytes_per_inference: float | None
+    basis: str
+
+
+class Memory(TypedDict):
+    """External memory: what was read from it; `resident_share` of the weights lay on chip.
+
+    What was fetched and not used was read ahead for an event that did not come.
+    """
+
+    bytes_fetched: int
+    bytes_used: int
+    bytes_per_inference: float | None
+    bytes_per_inference_expected: int
+    resident_share: float
+    stalled_cycles: int
+
+
 class Groups(TypedDict):
     """How events belong together, in a loop; see `harness.traffic.groups.Groups`."""
 
@@ -174,7 +229,9 @@ class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
+    weights: Weights | None
     arrival: Arrival
+    memory: Memory  # only of overlays with a port to it
 
 
 class Result(Later):

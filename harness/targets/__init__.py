@@ -37,6 +37,7 @@ def open_target(
     *,
     wait_s: float = 0.0,
     purpose: str = "",
+    leased: bool = True,
 ) -> Target:
     """Open a target, leased where only one at a time may use it.
 
@@ -46,6 +47,8 @@ def open_target(
         progress: Told what is being done.
         wait_s: How long to wait for somebody else who has the board.
         purpose: What for, for others who want it.
+        leased: Take the right to use it; not where a board is only looked at. A serial line always
+            has one user.
 
     Raises:
         InputError: Unknown target, or one without a fabric.
@@ -64,19 +67,31 @@ def open_target(
         return VirtualTarget(board, progress)
     from harness.targets.lease import Lease  # noqa: PLC0415
 
+    if not leased and spec.kind != "uart":
+        return _open(spec, board, progress, wait_s, purpose, leased=False)
     with ExitStack() as held:
         lease = held.enter_context(Lease(spec.resource, purpose, wait_s, progress))
-        target = _open(spec, board, progress, purpose)
+        target = _open(spec, board, progress, wait_s, purpose)
         target.lease = lease
         held.pop_all()
     return target
 
 
-def _open(spec: TargetSpec, board: Board, progress: Callable[[str], None], purpose: str) -> Target:
+def _open(
+    spec: TargetSpec,
+    board: Board,
+    progress: Callable[[str], None],
+    wait_s: float,
+    purpose: str,
+    *,
+    leased: bool = True,
+) -> Target:
     if spec.kind == "pynq":
         from harness.targets.remote import RemoteTarget  # noqa: PLC0415
 
-        return RemoteTarget(spec.host, spec.port, board, purpose)
+        return RemoteTarget(
+            spec.host, spec.port, board, purpose, wait_s=wait_s, progress=progress, leased=leased
+        )
     if spec.kind == "uart":
         from harness.targets.uart import UartTarget  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from harness.errors import BoardError
+from harness.errors import BoardError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,11 +62,14 @@ class DeviceMemory(Protocol):
         """Give it back; twice is harmless."""
 
 
-class Releasable(Protocol):
-    """A right that is given back."""
+class Right(Protocol):
+    """The right to use a board."""
 
     def release(self) -> None:
         """Give it back; twice is harmless."""
+
+    def quarantine(self, reason: str) -> None:
+        """Let nobody have the board until a person has looked after it."""
 
 
 class Target(ABC):
@@ -80,7 +83,9 @@ class Target(ABC):
     """Least board time worth waiting between two looks at a status register."""
     prefers_dma: bool = False
     """Whether each word of a register access is a message of its own, so that a DMA is cheaper."""
-    lease: Releasable | None = None
+    survives_bus_errors: bool = False
+    """Whether a refused access is reported. A processor ends the process that made it (SIGBUS)."""
+    lease: Right | None = None
     """The right to use the board, given back with the target."""
 
     @abstractmethod
@@ -91,6 +96,32 @@ class Target(ABC):
             ImageError: The board refuses the image.
             BoardError: The board failed.
         """
+
+    def attach(self, image: Image) -> Mapping[str, AddressRange]:
+        """Return the address of each IP of `image`, which is taken to be running: nothing is done.
+
+        Raises:
+            ImageError: The image is not for this board.
+            BoardError: The fabric is not configured, or this target always loads.
+        """
+        raise BoardError(
+            "has nothing running that could be looked at",
+            where=f"target {self.name}",
+            why="it begins with an empty fabric",
+            hint="load the overlay, or use a board or a served one (harness board serve)",
+        )
+
+    def clock_hz(self) -> float | None:
+        """Return the fabric clock that the dividers give now, in Hz; None if nobody can tell."""
+        return None
+
+    def read_text(self, path: str) -> str | None:
+        """Return a small text file of the board's operating system, stripped; None without it.
+
+        Raises:
+            InfrastructureError: The board failed.
+        """
+        return None
 
     @abstractmethod
     def set_clock(self, hz: float) -> float:
@@ -135,6 +166,19 @@ class Target(ABC):
             where=f"target {self.name}",
             why="this way to reach a board has no memory that a DMA reaches",
             hint="use a target with pynq on the board",
+        )
+
+    def use_memory(self, name: str) -> None:
+        """Choose the external memory that the fabric meets; only before `load`.
+
+        Raises:
+            InputError: It is what the board has, or there is none of that name.
+        """
+        raise InputError(
+            f"the external memory cannot be chosen, {name!r} was",
+            where=f"target {self.name}",
+            why="a board has the memory that it has",
+            hint="leave memory.model out, or use --target virtual",
         )
 
     @property

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from harness.errors import BoardError, BusError, DeadlineError, InfrastructureError
+from harness.errors import (
+    BoardError,
+    BusError,
+    DeadlineError,
+    HarnessError,
+    InfrastructureError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +74,9 @@ class Line(
         self.where = f"pynq://{host}:{port}"
         self.calls: Counter[str] = Counter()
         self._call_s = call_s
-        self._intent = "nothing yet"
+        self._intents = threading.local()  # of each thread that speaks over the line
         self._lost = ""
+        self._given_up: HarnessError | None = None
         self._ready = threading.Event()
         name = f"[{host}]" if ":" in host else host
         self._channel = grpc.insecure_channel(f"{name}:{port}", options=_OPTIONS)
@@ -94,6 +101,11 @@ class Line(
         self._lost = self._lost or "it was closed"
         self._channel.close()
 
+    def give_up(self, error: HarnessError) -> None:
+        """Raise `error` at whatever is attempted from now on."""
+        if not self._lost:
+            self._given_up = error
+
     def _state_changed(self, state: grpc.ChannelConnectivity) -> None:
         if state is grpc.ChannelConnectivity.READY:
             self._ready.set()
@@ -112,13 +124,22 @@ class Line(
             BusError: The board answered an access with an error.
             DeadlineError: The board did not answer in time.
         """
-        if self._lost:
-            raise self._gone()
-        self._intent = intent
+        self._check()
+        self._intents.now = intent
         try:
             yield
         except grpc.RpcError as error:
             raise self._translated(error) from error
+
+    @property
+    def _intent(self) -> str:
+        return str(getattr(self._intents, "now", ""))
+
+    def _check(self) -> None:
+        if self._given_up is not None:
+            raise self._given_up
+        if self._lost:
+            raise self._gone()
 
     def _gone(self) -> BoardError:
         return BoardError(
@@ -163,12 +184,11 @@ class Line(
         return continuation(self._noted(details), requests)
 
     def _noted(self, details: Any) -> _Details:
-        if self._lost:
-            raise self._gone()
+        self._check()
         method = details.method.decode() if isinstance(details.method, bytes) else details.method
         service, _, name = method.rpartition("/")
         self.calls[f"{service.rpartition('.')[2]}.{name}"] += 1
-        self._intent = self._intent or f"{service.lstrip('/')}.{name}"
+        self._intents.now = self._intent or f"{service.lstrip('/')}.{name}"
         long = name in _LONG and f"{service}/".startswith(_LONG_SERVICES)
         return _Details(
             details.method,

@@ -25,7 +25,7 @@ from harness.errors import BoardError, InfrastructureError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Holder", "Lease", "leases", "quarantine", "release_quarantine"]
+__all__ = ["Holder", "Lease", "leases", "quarantine", "quarantined", "release_quarantine"]
 
 _POLL_S: Final = 0.2
 _QUARANTINE: Final = ".quarantine"
@@ -97,7 +97,7 @@ class Lease:
     ) -> None:
         self._path = folder() / _file_name(resource)
         self._resource = resource
-        _check_quarantine(self._path, resource)
+        _check_quarantine(resource)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         with suppress(PermissionError):
             os.fchmod(self._file, 0o666)
@@ -148,6 +148,10 @@ class Lease:
             os.ftruncate(self._file, 0)
             os.close(self._file)  # and with it the lock
 
+    def quarantine(self, reason: str) -> None:
+        """Let nobody have the board until a person has looked after it."""
+        quarantine(self._resource, reason)
+
     def __enter__(self) -> Lease:
         return self
 
@@ -167,18 +171,30 @@ def leases() -> list[tuple[Holder, bool]]:
     return found
 
 
-def quarantine(resource: str, reason: str) -> Path:
+def quarantine(resource: str, reason: str) -> None:
     """Mark a board as broken: nobody gets a lease until a person releases it."""
-    path = (folder() / _file_name(resource)).with_suffix(_QUARANTINE)
-    path.write_text(json.dumps({"reason": reason, "since": time.time()}))
-    return path
+    mark = _mark(resource)
+    content = {"resource": resource, "reason": reason, "since": time.time()}
+    part = mark.with_name(f".{mark.name}.{os.getpid()}")
+    part.write_text(json.dumps(content))
+    part.replace(mark)
+
+
+def quarantined() -> dict[str, str]:
+    """Return why each board is quarantined, by resource."""
+    found = {}
+    for mark in sorted(folder().glob(f"*{_QUARANTINE}")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            content = json.loads(mark.read_text())
+            found[str(content["resource"])] = str(content["reason"])
+    return found
 
 
 def release_quarantine(resource: str) -> bool:
     """Take the mark away; whether there was one."""
-    path = (folder() / _file_name(resource)).with_suffix(_QUARANTINE)
-    existed = path.exists()
-    path.unlink(missing_ok=True)
+    mark = _mark(resource)
+    existed = mark.exists()
+    mark.unlink(missing_ok=True)
     return existed
 
 
@@ -190,8 +206,8 @@ def _try_lock(file: int, how: int) -> bool:
     return True
 
 
-def _check_quarantine(path: Path, resource: str) -> None:
-    mark = path.with_suffix(_QUARANTINE)
+def _check_quarantine(resource: str) -> None:
+    mark = _mark(resource)
     try:
         reason = json.loads(mark.read_text())["reason"]
     except FileNotFoundError:
@@ -202,8 +218,12 @@ def _check_quarantine(path: Path, resource: str) -> None:
         "the board is quarantined",
         where=resource,
         why=str(reason),
-        hint=f"power-cycle it, then: harness board release {resource} --quarantine",
+        hint=f"power-cycle it, then: harness board release {resource}",
     )
+
+
+def _mark(resource: str) -> Path:
+    return (folder() / _file_name(resource)).with_suffix(_QUARANTINE)
 
 
 def _read(path: Path) -> Holder | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.targets.base import TimeBase
 
 STATE = Path("/sys/class/fpga_manager/fpga0/state")
+_MOST_TEXT = 1 << 16
 
 
 def configure_with_pynq(device: Any, image: Image) -> None:
@@ -91,6 +92,14 @@ class LocalTarget(PynqTarget):
     def elapse(self, ns: int) -> None:
         """Sleep."""
         time.sleep(ns / 1e9)
+
+    def read_text(self, path: str) -> str | None:
+        """Return a file of this machine."""
+        try:
+            with Path(path).open("rb") as file:
+                return file.read(_MOST_TEXT).decode("utf-8", "replace").strip("\0\n ")
+        except OSError:
+            return None
 
     def _configure(self, image: Image) -> None:
         configure_with_pynq(self._device, image)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import BoardError, HarnessError, ImageError, InputError
-from harness.ps_clocks import plan_pl_clock
+from harness.ps_clocks import pl_clock_hz, plan_pl_clock
 from harness.targets.base import AddressRange, DeviceMemory, Target
 from harness.targets.windows import Windows
 
@@ -64,6 +64,21 @@ class PynqTarget(Target):
 
     def load(self, image: Image) -> Mapping[str, AddressRange]:
         """Read the design, configure the device, see that it took the image, keep the map."""
+        design = self._design(image)
+        self._windows.set_design({})
+        self._configure(image)
+        self._give_back()  # the design that used it is gone
+        self._check_state("is the image for this device, and whole?")
+        self._set_port_widths(design)
+        return self._allow(design)
+
+    def attach(self, image: Image) -> Mapping[str, AddressRange]:
+        """Keep the map of a design that is taken to be running."""
+        design = self._design(image)
+        self._check_state("load the overlay first")
+        return self._allow(design)
+
+    def _design(self, image: Image) -> Hwh:
         from harness.emulation.hwh import parse_hwh, read_hwh  # noqa: PLC0415
 
         if image.hwh is None:
@@ -76,17 +91,19 @@ class PynqTarget(Target):
                 why=f"{self._board.name} has {self._board.family}",
                 hint="choose the board with --board, or in boards.toml",
             )
-        self._windows.set_design({})
-        self._configure(image)
+        return design
+
+    def _check_state(self, hint: str) -> None:
         state = self._state()
         if state != OPERATING:
             raise BoardError(
                 "the fabric is not configured",
                 where=f"target {self.name}",
                 why=f"fpga_manager says {state!r}",
-                hint="is the image for this device, and whole?",
+                hint=hint,
             )
-        self._set_port_widths(design)
+
+    def _allow(self, design: Hwh) -> Mapping[str, AddressRange]:
         ranges = {item.instance: AddressRange(item.base, item.size_bytes) for item in design.ranges}
         self._windows.set_design(ranges)
         return ranges
@@ -130,6 +147,11 @@ class PynqTarget(Target):
         for address, value in plan.writes:
             self._windows.write_ps(address, value)
         return float(plan.hz)
+
+    def clock_hz(self) -> float | None:
+        """Return PL clock 0 as the processing system's registers have it; None if it is off."""
+        hz = pl_clock_hz(self._board, self._windows.read_ps)
+        return None if hz is None else float(hz)
 
     def read(self, address: int, words: int) -> NDArray[np.uint32]:
         """Read words of the design."""
@@ -181,6 +203,9 @@ class PynqTarget(Target):
 
     def close(self) -> None:
         """Give back memory that is still held."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         while self._memory:
             with suppress(HarnessError):  # the board may be gone, and with it the memory
                 self._memory.pop().close()

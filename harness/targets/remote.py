@@ -23,6 +23,8 @@ from harness.targets.pynq import PynqTarget
 from harness.virtual_time import PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from harness.inventory import Board
@@ -80,7 +82,10 @@ class RemoteTarget(PynqTarget):
         port: TCP port.
         board: Which kind of board it must be.
         purpose: What for, for others who want the board.
+        wait_s: How long to wait for another who has it.
+        progress: Told who is waited for.
         call_s: Deadline of a short call.
+        leased: Leave a note on the board that it is in use; not where it is only looked at.
 
     Raises:
         BoardError: Nobody answers, it is another kind of board, or somebody else has it.
@@ -89,7 +94,16 @@ class RemoteTarget(PynqTarget):
     prefers_dma = True
 
     def __init__(
-        self, host: str, port: int, board: Board, purpose: str = "", call_s: float = CALL_S
+        self,
+        host: str,
+        port: int,
+        board: Board,
+        purpose: str = "",
+        *,
+        wait_s: float = 0.0,
+        progress: Callable[[str], None] = lambda _: None,
+        call_s: float = CALL_S,
+        leased: bool = True,
     ) -> None:
         self.name = f"pynq://{host}:{port}"
         self._line = Line(host, port, call_s)
@@ -99,7 +113,15 @@ class RemoteTarget(PynqTarget):
             self._simulated = self._ask_for_time()
             self.time_base: TimeBase = "simulated fabric" if self._simulated else "fabric"
             self.poll_ns = 0 if self._simulated else 1_000_000
-            self._lease = BoardLease(self._read_file, self._write_file, self.name, purpose)
+            self.survives_bus_errors = self._simulated
+            self._note = (
+                BoardLease(
+                    self._read_file, self._write_file, self.name, purpose, wait_s, progress,
+                    self._line.give_up,
+                )
+                if leased
+                else None
+            )  # fmt: skip
         except BaseException:
             self._line.close()
             raise
@@ -117,7 +139,6 @@ class RemoteTarget(PynqTarget):
 
     def elapse(self, ns: int) -> None:
         """Let board time pass."""
-        self._lease.beat()
         if not self._simulated:
             time.sleep(ns / 1e9)
             return
@@ -174,9 +195,9 @@ class RemoteTarget(PynqTarget):
         digest = hashlib.sha256(content).hexdigest()
         name = f"{image.bit.stem}-{digest[:_HASH_DIGITS]}.bin"
         path = FIRMWARE + name
-        if not (self._exists(path) and self._read_file(path) == content):
+        if self._read_if_there(path) != content:
             self._write_file(path, content)
-            found = self._read_file(path)
+            found = self._read_if_there(path) or b""
             if found != content:
                 raise BoardError(
                     "the uploaded image is not what was sent",
@@ -191,9 +212,17 @@ class RemoteTarget(PynqTarget):
     def _state(self) -> str:
         return self._read_file(f"{MANAGER}state").decode("utf-8", "replace").strip()
 
-    def _exists(self, path: str) -> bool:
-        with self._line.speaking(f"a look for {path}"):
-            return bool(self._device.exists_file(path).exists)
+    def _read_if_there(self, path: str) -> bytes | None:
+        """Return a file of the board; None if there is no such file."""
+        import grpc  # noqa: PLC0415
+
+        with self._line.speaking(f"reading {path}"):
+            try:
+                return bytes(self._device.read_file(path))
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+                return None
 
     def _read_file(self, path: str) -> bytes:
         with self._line.speaking(f"reading {path}"):
@@ -223,7 +252,17 @@ class RemoteTarget(PynqTarget):
     def _allocate(self, size_bytes: int) -> DeviceMemory:
         return _RemoteMemory(self._line, self._device, size_bytes)
 
+    def clock_hz(self) -> float | None:
+        """Return PL clock 0 as the processing system's registers have it."""
+        with self._line.speaking("reading the clock's registers"):
+            return super().clock_hz()
+
     # ------------------------------------------------------------------ facts
+
+    def read_text(self, path: str) -> str | None:
+        """Return a file of the board."""
+        found = self._read_if_there(path)
+        return None if found is None else found.decode("utf-8", "replace").strip("\0\n ")
 
     def facts(self) -> dict[str, str]:
         """Return what identifies the board, and how many calls it took so far, by kind."""
@@ -239,7 +278,8 @@ class RemoteTarget(PynqTarget):
     def close(self) -> None:
         """Free memory, give the board back, hang up."""
         super().close()
-        self._lease.release()
+        if self._note is not None:
+            self._note.release()
         self._line.close()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
+import sys
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.overlay import find_overlay
+from harness.targets.spec import PYNQ_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
 
     from harness.emulation.server.server import BoardServer
     from harness.inventory import Board
-
-PYNQ_PORT = 7967
 
 
 def serve(
@@ -45,9 +46,11 @@ def serve(
 
     Raises:
         InputError: An overlay, design or model is wrong, or the address is not loopback.
-        InfrastructureError: The port is taken, or an overlay cannot be compiled.
+        InfrastructureError: The port is taken, an overlay cannot be compiled, or a package is
+            missing.
     """
     check_address(address, insecure=insecure)
+    _check_packages()
     from pathlib import Path  # noqa: PLC0415
 
     from harness.emulation.board import CMA_BYTES  # noqa: PLC0415
@@ -71,9 +74,24 @@ def serve(
         file, _, name = text.rpartition(":")
         made[key] = load_model_class(Path(file), name)
     served = ServedBoard(
-        board, lambda digest: fabric_of(digest, progress), known, made, cma_bytes or CMA_BYTES
+        board,
+        lambda digest: fabric_of(digest, board, progress),
+        known,
+        made,
+        cma_bytes or CMA_BYTES,
     )
     return BoardServer(served, address, port)
+
+
+def _check_packages() -> None:
+    for name in ("grpc_health", "grpc_reflection"):
+        if name not in sys.modules and importlib.util.find_spec(name) is None:
+            raise InfrastructureError(
+                f"{name} is not installed",
+                where="board serve",
+                why="clients ask a server for its health and its services",
+                hint="pip install 'fpga-harness[serve]'",
+            )
 
 
 def check_address(address: str, *, insecure: bool) -> None:

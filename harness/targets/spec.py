@@ -45,10 +45,11 @@ class TargetSpec:
 
     @property
     def resource(self) -> str:
-        """What only one at a time may use; empty if there is no such thing."""
+        """What only one at a time may use, as a target; empty if there is no such thing."""
         if self.kind == "pynq":
-            return f"pynq-{self.host}-{self.port}"
-        return {"local": "local", "uart": f"uart-{self.path}"}.get(self.kind, "")
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            return f"pynq://{host}:{self.port}"
+        return {"local": "local", "uart": f"uart://{self.path}"}.get(self.kind, "")
 
 
 def parse_spec(text: str) -> TargetSpec:

@@ -49,6 +49,8 @@ class UartTarget(Target):
         BoardError: The port cannot be used, or no bridge answers.
     """
 
+    survives_bus_errors = True
+
     def __init__(
         self,
         path: str,
@@ -96,6 +98,14 @@ class UartTarget(Target):
             )
         self._loaded = True
         return ADDRESS_MAP
+
+    def attach(self, image: Image) -> Mapping[str, AddressRange]:
+        """Do as `load`: nothing is loaded over a serial line."""
+        return self.load(image)
+
+    def clock_hz(self) -> float | None:
+        """Return the clock that the bridge says it was built for."""
+        return float(self._hello.clock_hz)
 
     def set_clock(self, hz: float) -> float:
         """Return the clock that the board has; the verdict compares it with what was asked."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +48,11 @@ class Events:
     seed: int
     name: str
     version: int
+
+    def looped(self, count: int) -> Events:
+        """Return so many events, these in a loop, as the fabric plays them; same provenance."""
+        order = np.arange(count) % len(self.raw)
+        return replace(self, raw=self.raw[order], truth=self.truth[order])
 
 
 class Source(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -27,15 +28,16 @@ from harness.emulation.server.clients import MOST_PER_CLIENT, connections, endpo
 from harness.errors import InfrastructureError, InputError
 from harness.inventory import BOARDS
 from harness.overlay import find_overlay
+from harness.registers import REGISTER
 from harness.targets.serve import check_address, serve
 from harness.traffic import open_source
 from harness.virtual_time import PATH as ELAPSE
 from tests.board_process import BoardProcess
+from tests.stock_pynq import remote_device
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from pynq import MMIO, Device, Overlay
-    from pynq.pl_server.remote_device import RemoteDevice
+    from pynq import MMIO, Overlay
     from pynq.remote import (
         buffer_pb2,
         buffer_pb2_grpc,
@@ -49,12 +51,14 @@ pytestmark = [
     pytest.mark.xdist_group("served"),
     pytest.mark.filterwarnings("ignore::UserWarning:pynq"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    # pynq's own: it opens a file and leaves closing it to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed file.*_current_metadata:ResourceWarning"),
 ]
 
 ZCU104 = BOARDS["zcu104"]
 MANAGER = "/sys/class/fpga_manager/fpga0/"
 CMA = 8 << 20
-HAS_SELFTEST = (Path(sys.modules["pynq.remote"].__file__ or "").parent / "selftest").is_dir()
+HAS_SELFTEST = importlib.util.find_spec("pynq.remote.selftest") is not None
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +69,8 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def device(port: int) -> Iterator[Any]:
-    made = RemoteDevice(0, "127.0.0.1", port)
-    Device.active_device = made  # pynq's own code looks there, whatever device it is given
-    yield made
-    del Device._active_device
-    made.client.channel.close()
+    with remote_device(port) as made:
+        yield made
 
 
 @pytest.fixture
@@ -128,6 +129,14 @@ def test_identity_and_large_values_over_stock_mmio(device: Any) -> None:
     assert mmio.read(0) == int.from_bytes(b"FILB", "big")
     mmio.write(0x40, 0x8765_4321)
     assert mmio.read(0x40) & 0xFFFF_FFFF == 0x8765_4321
+
+
+def test_two_designs_of_one_file_name_are_not_mistaken_for_each_other(device: Any) -> None:
+    """pynq uploads an image only if no file of its name is there; all of ours are zcu104.bit."""
+    for name in ("loopback", "jet_tagger", "loopback"):
+        overlay = Overlay(str(image(name)), device=device)
+        digest = overlay.stream_bench_0.mmio.array[REGISTER["DIGEST_0"].offset // 4]
+        assert f"{int(digest) & 0xFFFF_FFFF:08x}" == find_overlay(name).digest[-8:]
 
 
 # ---------------------------------------------------------------------- raw calls
@@ -430,6 +439,19 @@ def test_bad_arguments(
 ) -> None:
     assert main(["board", "serve", "--port", "0", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["grpc_health", "grpc_reflection"])
+def test_without_what_it_needs_it_says_what_to_install(
+    missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == missing else find(n))
+    monkeypatch.delitem(sys.modules, missing)
+    assert main(["board", "serve", "--overlay", "loopback", "--port", "0"]) == 4
+    error = capsys.readouterr().err
+    assert f"{missing} is not installed" in error
+    assert "fpga-harness[serve]" in error
 
 
 def test_an_address_that_is_none() -> None:

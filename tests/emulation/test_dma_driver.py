@@ -24,7 +24,6 @@ from harness.hostpaced.dma_link import DmaLink
 from harness.hostpaced.pacing import play
 from harness.hostpaced.schedule import draw
 from harness.overlay import Image, find_overlay
-from harness.registers import Config
 from harness.report import host_store, store
 from harness.targets.base import AddressRange, Target, TimeBase
 from harness.targets.dma import DmaBuild, dma_build
@@ -312,19 +311,12 @@ def test_a_host_paced_run_over_the_dma_of_the_virtual_board(
 
 
 def test_answers_unlike_the_golden_ones_are_counted(rig: Rig) -> None:
-    class Bench:
-        mode: Config | None = None
-
-        def configure(self, mode: Config) -> None:
-            self.mode = mode
-
     rows = np.arange(64, dtype=np.uint8).reshape(4, 16)
     golden = rows.copy()
     golden[2, 5] ^= 1
-    bench = Bench()
     where = AddressRange(BASE, 0x1_0000)
-    with DmaLink(rig.target, where, BUILD, bench, rows, golden) as link:  # type: ignore[arg-type]
-        assert bench.mode == Config.PATH_DMA
+    with DmaLink(rig.target, where, BUILD, rows, golden) as link:
+        link.reset()
         stamps, failure = play(link, draw(Fraction(500), 10, "periodic", 1), 50_000)
         assert failure is None
         assert stamps.answered.all()

@@ -32,8 +32,9 @@ from harness.report.html.markup import Html, escape, join, tag
 from harness.report.html.series import Run
 from harness.report.store import Stored
 from harness.report.text import clean
-from harness.traffic import Schedule
+from harness.traffic import Schedule, tables
 from harness.traffic.filling import filling
+from harness.traffic.groups import Groups
 from tests.unit.conftest import Synthetic
 
 if TYPE_CHECKING:
@@ -326,6 +327,63 @@ def test_waits_by_place_in_the_train(make: Make) -> None:
         assert (found.taken[place], found.dropped[place]) == (here.size, lost.sum())
         assert (found.least[place], found.most[place]) == (here[0], here[-1])
         assert found.median[place] == np.quantile(here, 0.5, method="inverted_cdf")
+
+
+def shots() -> NDArray[np.int64]:
+    """Return sequences of 30 shots every 3 cycles, 400 cycles apart."""
+    period, idle = Fraction(3), Fraction(400)
+    return tables.trains(period, 30, idle, 3000, "sequence", "shot").cycles(0, 3000)
+
+
+def recorded(process: str, *sizes: int) -> dict[str, Any]:
+    groups = {"name": "sequence", "item": "shot", "sizes": list(sizes)} if sizes else None
+    return {"process": process, "groups": groups}
+
+
+def test_waits_by_place_in_a_sequence_of_shots(make: Make) -> None:
+    """Shot k waits k (II - gap): Lindley, until the derandomiser is full."""
+    stored = make(shots(), ii=5, limit=100, arrival=recorded("shots", 30))
+    run = run_of(stored)
+    assert run.deduced.process == "shots"
+    assert run.deduced.groups == Groups("sequence", "shot", (30,))
+    assert run.stored.trace is not None
+    found = train.by_place(run.stored.trace, run.deduced.groups, run.deduced.missing)
+    assert found.taken.tolist() == [100] * 30
+    for column in (found.least, found.median, found.most):
+        assert column.tolist() == [2 * place for place in range(30)]
+    page = well_formed(html.render([stored]))
+    assert "Along the sequence" in page.text()
+    assert "shot of the sequence, the first being 1" in page.text()
+
+
+def test_drops_are_charged_to_their_place(make: Make) -> None:
+    run = run_of(make(shots(), ii=9, limit=5, arrival=recorded("shots", 30)))
+    assert run.stored.trace is not None
+    assert run.deduced.groups is not None
+    found = train.by_place(run.stored.trace, run.deduced.groups, run.deduced.missing)
+    assert not found.dropped[:8].any()
+    # The ninth shot is the first to find the derandomiser full.
+    assert found.dropped[8] == 100
+    assert found.dropped.sum() == run.deduced.missing.size > 1000
+    # What was dropped after the last traced event is not between traced ones.
+    assert ((found.taken + found.dropped)[:28] == 100).all()
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (3, -1), (1 << 40,)])
+def test_groups_that_cannot_be_are_not_believed(make: Make, sizes: tuple[int, ...]) -> None:
+    run = run_of(make(shots(), ii=5, arrival=recorded("shots", *sizes)))
+    assert run.deduced.groups is None
+    assert run.deduced.process == "shots"
+    well_formed(html.render([run.stored]))
+
+
+@pytest.mark.parametrize(
+    ("process", "known"),
+    [("poisson", "bernoulli"), ("continuous", "periodic"), ("frames", "frames"),
+     ("spills", "spills"), ("trace", "trace"), ("gaps", "unknown"), ("new", "unknown")],
+)  # fmt: skip
+def test_a_recorded_process_is_taken_from_the_record(make: Make, process: str, known: str) -> None:
+    assert run_of(make(shots(), ii=5, arrival=recorded(process))).deduced.process == known
 
 
 def test_the_median_wait_is_that_of_an_event(make: Make) -> None:

@@ -2,6 +2,10 @@
 
 Everything is in memory, below a few folders that exist on a board. Files of the kernel answer from
 the board's state; writing the name of an image to fpga_manager's `firmware` configures the fabric.
+
+pynq's own client uploads an image only if no file of its name exists, and so runs whatever another
+design of the same file name has left. Here an image that was configured stays and can be read, but
+to the question whether it exists the answer is no: it is uploaded anew.
 """
 
 from __future__ import annotations
@@ -40,10 +44,12 @@ class VirtualFiles:
         self._kernel = kernel
         self._commands = commands
         self._files: dict[str, bytes] = {}
+        self._used: set[str] = set()
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file; False for paths that nobody may name."""
-        return path in self._kernel or path in self._commands or path in self._files
+        """Whether there is such a file; False for paths that nobody may name, and used images."""
+        known = path in self._kernel or path in self._commands or path in self._files
+        return known and path not in self._used
 
     def read(self, path: str) -> bytes:
         """Return a file's content.
@@ -73,6 +79,7 @@ class VirtualFiles:
         if others + len(content) > MAX_TOTAL_BYTES or len(self._files) >= MAX_FILES:
             raise OSError(28, "No space left on device")
         self._files[path] = content
+        self._used.discard(path)
 
     @staticmethod
     def _check(path: str) -> None:
@@ -81,18 +88,15 @@ class VirtualFiles:
             raise PermissionError(path)
 
     def firmware(self, name: str) -> bytes:
-        """Return an image that was uploaded.
+        """Return an image that was uploaded, to be configured.
 
         Raises:
             InputError: The name is a path, or there is no such image.
         """
         if "/" in name or name in {"", ".", ".."} or not name.isprintable():
             raise InputError(f"{name!r} is no file name", where="fpga_manager/firmware")
-        try:
-            return self._files[FIRMWARE_FOLDER + name]
-        except KeyError:
-            raise InputError(
-                "there is no such image",
-                where=FIRMWARE_FOLDER + name,
-                hint="upload it first",
-            ) from None
+        path = FIRMWARE_FOLDER + name
+        if path not in self._files:
+            raise InputError("there is no such image", where=path, hint="upload it first")
+        self._used.add(path)
+        return self._files[path]

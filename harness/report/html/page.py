@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from harness import __version__
 from harness.report import text
 from harness.report.html import published, sections, series, tables
 from harness.report.html.deduced import deduce
+from harness.report.html.document import document
 from harness.report.html.markup import Html, tag
 from harness.report.html.series import Run
 
@@ -53,36 +51,7 @@ def render(stored: Sequence[Stored], unreadable: Mapping[Path, str] | None = Non
         _unread(unreadable or {}),
         tag("footer", f"Made by harness {__version__}. This page loads nothing from anywhere."),
     )
-    return _document(body, _title(stored))
-
-
-def _document(body: Html, title: str) -> str:
-    style, script = _asset("report.css"), _asset("report.js")
-    # Only this very style and script may take effect: whatever a result holds cannot run or load.
-    policy = (
-        f"default-src 'none'; style-src '{_sha256(style)}'; script-src '{_sha256(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", title),
-        tag("style", Html(style)),
-        tag("script", Html(script)),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', body), lang='en')}\n"
-
-
-def _asset(name: str) -> str:
-    path = resources.files("harness.report").joinpath("assets").joinpath(name)
-    return path.read_text(encoding="utf-8")
-
-
-def _sha256(content: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    return document(body, _title(stored))
 
 
 def _title(stored: Sequence[Stored]) -> str:

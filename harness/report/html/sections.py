@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from harness.report import text
-from harness.report.html import depth, facts, histogram, load, orbit, tables, timeline, train
+from harness.report.html import (
+    architecture,
+    depth,
+    facts,
+    histogram,
+    load,
+    orbit,
+    tables,
+    timeline,
+    train,
+)
 from harness.report.html.markup import Html, join, tag
 from harness.report.html.published import BASES
 from harness.report.html.series import BELIEVED
@@ -46,6 +56,7 @@ def of_run(run: Run) -> Html:
         *_stamps(run, trace),
         tag("h3", "What follows from the stamps"),
         facts.findings(run),
+        architecture.of_run(run),
         tag("h3", "Facts"),
         facts.table(run),
         tag("p", "Stored in ", tag("code", run.stored.folder.absolute().name), class_="note"),
