@@ -85,6 +85,37 @@ def dense(rng: random.Random, tensor: Tensor) -> Table | None:
     }
 
 
+def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a convolution over any image that the beats make, in one dimension at times."""
+    if tensor.format.width > 16 or tensor.values > 32 or tensor.beats == 1:
+        return None
+    rows = rng.choice(divisors(tensor.beats))
+    columns, channels = tensor.beats // rows, tensor.lanes
+    padding = rng.choice(("same", "valid"))
+    kernel = [
+        rng.randint(1, min(3 if padding == "same" else length, 3)) for length in (rows, columns)
+    ]
+    filters = rng.randint(1, 3)
+    weight = NumberFormat(rng.choice((1, 4, 6)), rng.randint(-1, 3), rng.random() < 0.8)
+    bound = kernel[0] * kernel[1] * channels << (tensor.format.width + weight.width - 1)
+    shape = (filters, *kernel, channels)
+    return {
+        "kind": "conv2d",
+        "rows": rows,
+        "columns": columns,
+        "channels": channels,
+        "filters": filters,
+        "kernel": kernel,
+        "stride": [rng.randint(1, 2), rng.randint(1, 3)],
+        "padding": padding,
+        "reuse": rng.choice((1, 1, 2, 3, 5)),
+        "weight_format": table_of(weight),
+        "weights": integers(rng, shape, weight.minimum, weight.maximum),
+        "bias": integers(rng, (filters,), -bound, bound),
+        **requantise(rng, bound, tensor.format.fraction + weight.fraction),
+    }
+
+
 def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return any other number of lanes."""
     lanes = [n for n in divisors(tensor.values) if n != tensor.lanes]
@@ -92,6 +123,7 @@ def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
 
 
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
+    "conv2d": conv2d,
     "dense": dense,
     "regroup": regroup,
 }
