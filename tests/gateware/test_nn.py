@@ -1,4 +1,4 @@
-"""The network library: one build of many random networks, the jet tagger, and faulty parameters."""
+"""The network library: one build of many random networks, the overlays, odd parameters."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 import pytest
 
 from harness.accelerators.layers import KINDS
-from harness.overlay import find_overlay
+from harness.errors import OverlayError
+from harness.generate.accelerator import network_top, register_bases
+from harness.overlay import find_overlay, list_overlays
+from tests.gateware import masked
 from tests.gateware.networks import DESIGN, MAKERS, NETWORKS, NN, SOURCES
 from tests.gateware.rtl import Design, check, simulate, verilate
 from tests.gateware.test_lint import lint
 
 LIBRARY = pytest.mark.xdist_group("gateware-nn-chains")
-TAGGER = pytest.mark.xdist_group("gateware-jet-tagger")
+OVERLAYS = [name for name in list_overlays() if find_overlay(name).model_path is not None]
 
-_overlay = find_overlay("jet_tagger")
-JET_TAGGER = Design(
-    "jet_tagger",
-    (*SOURCES, *(_overlay.folder / path for path in _overlay.network_sources)),
-)
+
+def network_of(name: str, parameters: dict[str, int] | None = None) -> Design:
+    """Return the accelerator of an overlay that has a model."""
+    overlay = find_overlay(name)
+    sources = (*SOURCES, *(overlay.folder / path for path in overlay.network_sources))
+    return Design(overlay.accelerator.module, sources, {}, parameters or {}, closed=True)
 
 
 @LIBRARY
@@ -50,9 +54,24 @@ def test_results_do_not_depend_on_the_state_at_power_up(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-@TAGGER
-def test_jet_tagger(tmp_path: Path) -> None:
-    check(simulate(JET_TAGGER, "jet_tagger", tmp_path))
+@LIBRARY
+def test_registers_of_layers(tmp_path: Path) -> None:
+    assert lint(masked.DESIGN, tmp_path) == ""
+    check(simulate(masked.DESIGN, "nn_registers", tmp_path))
+
+
+def test_registers_lie_apart_and_must_fit_the_window() -> None:
+    bases = register_bases([block for _, block in masked.masked(5, 100).blocks()])
+    assert list(bases.values()) == [0, 128]
+    with pytest.raises(OverlayError, match="window holds 16384"):
+        network_top(masked.masked(1 << 14, 1), masked.BITS, masked.BITS)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.xdist_group(f"gateware-{n}")) for n in OVERLAYS]
+)
+def test_overlay(name: str, tmp_path: Path) -> None:
+    check(simulate(network_of(name), "overlay_network", tmp_path, env={"OVERLAY": name}))
 
 
 EDGES = [
@@ -99,8 +118,9 @@ def test_every_block_is_listed() -> None:
     assert {path.stem for path in SOURCES} == {module for module, _ in EDGES}
 
 
-def test_jet_tagger_without_a_warning(tmp_path: Path) -> None:
-    assert lint(JET_TAGGER, tmp_path) == ""
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlay_without_a_warning(name: str, tmp_path: Path) -> None:
+    assert lint(network_of(name), tmp_path) == ""
 
 
 REFUSED = [
@@ -123,6 +143,5 @@ def test_impossible_parameters_are_refused(
     assert message in done.stdout
 
 
-def test_jet_tagger_refuses_other_streams(tmp_path: Path) -> None:
-    other = Design("jet_tagger", JET_TAGGER.sources, {}, {"InWidth": 512})
-    assert "streams do not fit" in lint(other, tmp_path)
+def test_a_network_refuses_other_streams(tmp_path: Path) -> None:
+    assert "streams do not fit" in lint(network_of("jet_tagger", {"InWidth": 512}), tmp_path)
