@@ -164,9 +164,7 @@ class Conv2d:
         """Compute the layer: raw [events, inputs] to raw [events, outputs]."""
         dense, kind = self.dense, self.dense.arithmetic
         rows, columns = self.rows, self.columns
-        image = np.zeros(
-            (len(values), rows.padded, columns.padded, self.input.lanes), dtype=kind
-        )
+        image = np.zeros((len(values), rows.padded, columns.padded, self.input.lanes), dtype=kind)
         inner = image[:, rows.before :, columns.before :]
         inner[:, : rows.length, : columns.length] = values.reshape(
             len(values), rows.length, columns.length, self.input.lanes
