@@ -285,7 +285,7 @@ def images(count: int, seed: int) -> tuple[Network, ...]:
     return tuple(found)
 
 
-NETWORKS = networks(14, 11) + images(8, 3)
+NETWORKS = networks(14, 11) + images(8, 5)
 
 
 def _ports(item: Network) -> Iterator[str]:

@@ -4,10 +4,10 @@
      "stride": [2, 2], "padding": "same", "reuse": 2, "weight_format": {...},
      "weights": [[[[...], ...], ...], ...], "bias": [...], "shift": 7, ...}
 
-`weights` is [filters][kernel rows][kernel columns][channels]. Pixels come row by row, channels last,
-one a beat; windows go out the same way. `stride` is [1, 1] and `reuse`, the steps in which a window
-is multiplied, is 1 if they are not given. `padding` is `valid` or `same`: as many windows in a row
-as there are strides, the first with (kernel - 1) / 2 zeros before it, as PyTorch has it.
+`weights` is [filters][kernel rows][kernel columns][channels]. Pixels come row by row, channels
+last, one a beat; windows go out the same way. `stride` is [1, 1] and `reuse`, the steps in which a
+window is multiplied, is 1 if they are not given. `padding` is `valid` or `same`: as many windows in
+a row as there are strides, the first with (kernel - 1) / 2 zeros before it, as PyTorch has it.
 """
 
 from __future__ import annotations
@@ -169,9 +169,11 @@ class Conv2d:
         inner[:, : rows.length, : columns.length] = values.reshape(
             len(values), rows.length, columns.length, self.input.lanes
         )
-        acc = np.empty((len(values), rows.windows, columns.windows, self.filters), dtype=kind)
+        acc: NDArray[Any] = np.empty(
+            (len(values), rows.windows, columns.windows, self.filters), dtype=kind
+        )
         acc[...] = (dense.bias + dense.requantise.half).astype(kind)
-        taps = dense.weights.astype(kind).reshape(
+        taps: NDArray[Any] = dense.weights.astype(kind).reshape(
             self.filters, rows.kernel, columns.kernel, self.input.lanes
         )
         for i, j in _places(rows.kernel, columns.kernel):
