@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accelerators import Model, NumberFormat, Tensor, parse_model
+from harness.accelerators import Dense, Model, NumberFormat, Tensor, parse_model
 from harness.accelerators.golden import output_rows
+from harness.accelerators.layers.conv2d import Conv2d
 from harness.generate.accelerator import network_top
 from harness.generate.network import weights_package
 from tests.gateware.rtl import ROOT, Design
@@ -85,6 +86,37 @@ def dense(rng: random.Random, tensor: Tensor) -> Table | None:
     }
 
 
+def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a convolution over any image that the beats make, in one dimension at times."""
+    if tensor.format.width > 16 or tensor.values > 32 or tensor.beats == 1:
+        return None
+    rows = rng.choice(divisors(tensor.beats))
+    columns, channels = tensor.beats // rows, tensor.lanes
+    padding = rng.choice(("same", "valid"))
+    kernel = [
+        rng.randint(1, min(3 if padding == "same" else length, 3)) for length in (rows, columns)
+    ]
+    filters = rng.randint(1, 3)
+    weight = NumberFormat(rng.choice((1, 4, 6)), rng.randint(-1, 3), rng.random() < 0.8)
+    bound = kernel[0] * kernel[1] * channels << (tensor.format.width + weight.width - 1)
+    shape = (filters, *kernel, channels)
+    return {
+        "kind": "conv2d",
+        "rows": rows,
+        "columns": columns,
+        "channels": channels,
+        "filters": filters,
+        "kernel": kernel,
+        "stride": [rng.randint(1, 2), rng.randint(1, 3)],
+        "padding": padding,
+        "reuse": rng.choice((1, 1, 2, 3)),
+        "weight_format": table_of(weight),
+        "weights": integers(rng, shape, weight.minimum, weight.maximum),
+        "bias": integers(rng, (filters,), -bound, bound),
+        **requantise(rng, bound, tensor.format.fraction + weight.fraction),
+    }
+
+
 def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return any other number of lanes."""
     lanes = [n for n in divisors(tensor.values) if n != tensor.lanes]
@@ -92,6 +124,7 @@ def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
 
 
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
+    "conv2d": conv2d,
     "dense": dense,
     "regroup": regroup,
 }
@@ -140,6 +173,26 @@ class Network:
     def latency(self) -> int | None:
         """Cycles from first beat in to last beat out, none if that depends on the data."""
         return self.model.latency_cycles(self.in_bits, self.out_bits)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the slowest layer alone sets the pace.
+
+        Windows of a convolution come in bursts, and nothing stores them: where a neighbour does not
+        keep up with a burst, both are slower together than either is alone.
+        """
+        convolutions = sum(isinstance(layer, Conv2d) for layer in self.model.layers)
+        if not convolutions:
+            return self.interval is not None
+        tensors = [self.model.input, *(layer.output for layer in self.model.layers)]
+        beats = [self.in_beats, *(tensor.beats for tensor in tensors), self.out_beats]
+        dense = [layer for layer in self.model.layers if isinstance(layer, Dense)]
+        return (
+            convolutions == 1
+            and beats[0] <= beats[1]
+            and beats[1:] == sorted(beats[1:], reverse=True)
+            and all(layer.reuse == 1 for layer in dense)
+        )
 
     def events(self, count: int, seed: int) -> NDArray[np.int64]:
         """Return random events, one in four of nothing but extreme values."""
@@ -215,7 +268,24 @@ def _suitable(rng: random.Random, name: str, kind: str) -> Network:
     raise AssertionError(f"no random network has a layer of kind {kind}")
 
 
-NETWORKS = networks(16, 11)
+def images(count: int, seed: int) -> tuple[Network, ...]:
+    """Return convolutions over random images, alone, so that their cycles can be told."""
+    rng = random.Random(seed)
+    found: list[Network] = []
+    while len(found) < count:
+        beats, lanes = rng.choice((6, 8, 9, 12, 16, 20, 24, 25)), rng.randint(1, 3)
+        form = NumberFormat(rng.choice((1, 4, 8)), 2, rng.random() < 0.5)
+        table = conv2d(rng, Tensor(beats, lanes, form))
+        if table is not None:
+            source = {"values": beats * lanes, "format": table_of(form), "lanes": lanes}
+            content = {"schema": 2, "name": f"i{len(found)}", "input": source, "layers": [table]}
+            model = parse_model({**content, "output": {"kind": "values"}})
+            drawn = Network(model, 32, 64)
+            found += [drawn] if drawn.timed else []
+    return tuple(found)
+
+
+NETWORKS = networks(14, 11) + images(8, 5)
 
 
 def _ports(item: Network) -> Iterator[str]:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from harness.accelerators.layer import Layer, Tensor
+from harness.accelerators.layers.conv2d import Conv2d
 from harness.accelerators.layers.dense import Dense
 from harness.accelerators.layers.regroup import Regroup
 from harness.accelerators.node import Node
 
 KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
     {
+        "conv2d": Conv2d.parse,
         "dense": Dense.parse,
         "regroup": Regroup.parse,
     }
