@@ -18,6 +18,7 @@ from harness.registers import WINDOW
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _REGISTER_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _WIDTHS = (32, 64, 128, 256, 512, 1024)
+_PORT_WIDTHS = (64, 128, 256, 512)
 _MAX_BEATS = 65_536
 _MAX_CYCLES = 1 << 31
 
@@ -140,6 +141,36 @@ class BenchSizes:
         )
         for key, window, row_bytes in sizes:
             within(getattr(self, key), 2, WINDOW[window].span_bytes // row_bytes, f"bench.{key}")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPort:
+    """The AXI4 read master of an accelerator that keeps its weights in external memory.
+
+    Args:
+        data_bits: Bits of a beat.
+        lanes: Weights of a row, a power of two; the layout is `harness.accelerators.streamed`'s.
+        address_bits: Bits of an address.
+        burst_beats: Most beats of a burst; AXI3, as a Zynq-7000 has it, takes 16.
+        prefetch_beats: Beats that are read ahead, a power of two.
+    """
+
+    data_bits: int
+    lanes: int
+    address_bits: int = 40
+    burst_beats: int = 8
+    prefetch_beats: int = 32
+
+    def __post_init__(self) -> None:
+        known = ", ".join(map(str, _PORT_WIDTHS))
+        need(self.data_bits in _PORT_WIDTHS, f"must be one of {known}", "data_bits", self.data_bits)
+        within(self.address_bits, 32, 64, "address_bits")
+        within(self.burst_beats, 1, 16, "burst_beats")
+        within(self.prefetch_beats, self.burst_beats, 1024, "prefetch_beats")
+        for key in ("lanes", "prefetch_beats"):
+            value = getattr(self, key)
+            within(value, 2, 1024, key)
+            need(value & (value - 1) == 0, "must be a power of two", key, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,12 @@ from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
+from harness.fabric.weights import load_weights
 from harness.inventory import find_board
 from harness.measure.evidence import Evidence
 from harness.measure.theory import Theory, hold_to_theory
 from harness.measure.verdict import Verdict, interrupted, judge
+from harness.memories import find_memory
 from harness.overlay import Overlay, find_overlay, project_root
 from harness.report import facts, store
 from harness.report.result import RunRecord, build
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
     from harness.fabric.watch import Watcher
+    from harness.fabric.weights import Weights
     from harness.inventory import Board
     from harness.session import Session
     from harness.targets import Target
@@ -145,12 +148,15 @@ def run(
             request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
         )
     ) as target:
+        if benchmark.memory is not None:
+            target.use_memory(benchmark.memory.model)
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")
-        _load(session, overlay, benchmark, payload, schedule, deadline)
+        weights = _load(session, overlay, benchmark, payload, schedule, deadline)
         watch = _watch(session, benchmark, deadline, watcher) if watcher is not None else None
         progress.stage("playing")
         samples, broken_off = _play(session, benchmark, schedule, progress, watch)
+        off_chip = None if weights is None else weights.off_chip()
         found = {**target.facts(), "events_sha256": payload.events.sha256}
         time_base, name = target.time_base, target.name
 
@@ -191,7 +197,10 @@ def run(
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
-        residency=residency(overlay),
+        residency=residency(
+            overlay, None if off_chip is None else off_chip.each(counters.completed)
+        ),
+        off_chip=off_chip,
         groups=schedule.groups,
     )
     folder = store.write(out_dir, build(record), samples)
@@ -217,6 +226,14 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 where=key,
                 why=f"it has room for {most}",
                 hint=f"at most {most}",
+            )
+    if benchmark.memory is not None:
+        find_memory(benchmark.memory.model)
+        if overlay.memory is None:
+            raise BenchmarkError(
+                f"overlay {overlay.name} has no port to external memory",
+                where="memory.model",
+                hint="remove it",
             )
     known = {register.name: register for register in overlay.accelerator.registers}
     for name in benchmark.accelerator:
@@ -288,7 +305,8 @@ def _load(
     payload: Payload,
     schedule: Schedule,
     deadline_cycles: int | None,
-) -> None:
+) -> Weights | None:
+    """Fill memories and registers; return the weights if the overlay keeps them elsewhere."""
     bench = session.bench
     sessions.reset(session, overlay, benchmark.accelerator)
     bench.load_events(payload.inputs)
@@ -304,6 +322,7 @@ def _load(
             trace_start=benchmark.run.trace_start,
         )
     )
+    return load_weights(session.target, bench, overlay)
 
 
 def _watch(

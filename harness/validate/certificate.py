@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import StorageError
-from harness.report.store import as_json, parse_json
+from harness.report.sealed import as_json, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.validate.context import Context
     from harness.validate.step import Outcome, Result
 
-__all__ = ["Change", "differences", "document", "read", "write"]
+__all__ = ["Change", "check_place", "differences", "document", "read", "write"]
 
 SCHEMA: Final = 1
 KIND: Final = "fpga-harness certificate"
@@ -96,6 +96,17 @@ def _step(result: Result) -> dict[str, Any]:
 def _check(check: Check) -> dict[str, Any]:
     told = {key: value for key, value in asdict(check).items() if key != "hint"}
     return told if check.holds else {**told, "hint": check.hint}
+
+
+def check_place(path: Path | None) -> None:
+    """Make sure, before a validation, that a file can be written; None is no file.
+
+    Raises:
+        StorageError: Its folder is not there, or may not be written to.
+    """
+    if path is not None and not os.access(path.parent, os.W_OK | os.X_OK):
+        why = "may not be written to" if path.parent.is_dir() else "is no folder"
+        raise StorageError("cannot be written", where=str(path), why=f"{path.parent} {why}")
 
 
 def write(content: Mapping[str, Any], path: Path) -> None:

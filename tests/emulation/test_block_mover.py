@@ -75,7 +75,7 @@ class CountingTarget(VirtualTarget):
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     calls: Counter[str] = Counter()
 
-    def opened(spec: str, board: object, progress: object) -> Target:
+    def opened(*_: object, **__: object) -> Target:
         target = CountingTarget(find_board("zcu104"), prefers_dma=True)
         target.calls = calls
         return target

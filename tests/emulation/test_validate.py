@@ -484,6 +484,16 @@ def test_a_file_that_is_no_certificate_is_refused_before_anything_runs(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["-o", "--junit"])
+def test_a_file_that_cannot_be_written_is_found_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str
+) -> None:
+    assert main(["validate", "loopback", option, str(tmp_path / "missing" / "file")]) == 4
+    error = capsys.readouterr().err
+    assert "missing is no folder" in error
+    assert error.count("\n") == 1
+
+
 def test_failing_steps_are_printed_with_evidence_and_advice(
     capsys: pytest.CaptureFixture[str], deploy: Deploy, faulty: Path
 ) -> None:

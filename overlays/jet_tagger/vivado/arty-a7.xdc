@@ -11,6 +11,6 @@ create_clock -name oscillator -period 10.000 [get_ports clock]
 set_false_path -from [get_ports {button uart_rx}]
 set_false_path -to [get_ports {uart_tx busy_led}]
 # The image says which sources it is of: the digest's first digits.
-set_property BITSTREAM.CONFIG.USR_ACCESS 0xae72590d [current_design]
+set_property BITSTREAM.CONFIG.USR_ACCESS 0x0310bd42 [current_design]
 set_property CFGBVS VCCO [current_design]
 set_property CONFIG_VOLTAGE 3.3 [current_design]

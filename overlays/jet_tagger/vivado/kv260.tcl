@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xae72590d [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x0310bd42 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
