@@ -202,6 +202,7 @@ def run(
         ),
         off_chip=off_chip,
         groups=schedule.groups,
+        input_beats=overlay.input.beats,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.measure.confidence import Interval, in_order, intervals
+from harness.measure.decision import decision
 from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
 from harness.report import theory as theories
 from harness.report.schema import (
@@ -28,6 +29,7 @@ from harness.report.schema import (
     Value,
     Weights,
 )
+from harness.report.schema import Decision as DecisionItem
 from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from harness.architecture.residency import Residency
     from harness.fabric.samples import Counters, Kind, LatencyHistogram, Samples
     from harness.fabric.weights import OffChip
+    from harness.measure.decision import Decision
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
@@ -65,6 +68,7 @@ class RunRecord:
         residency: Where the weights lived; None if nobody looked.
         off_chip: What it took from external memory; None for an overlay without a port to one.
         groups: How its events belong together, as the schedule knows; None if they do not.
+        input_beats: Of an event.
     """
 
     evidence: Evidence
@@ -80,6 +84,7 @@ class RunRecord:
     residency: Residency | None = None
     off_chip: OffChip | None = None
     groups: Groups | None = None
+    input_beats: int = 1
 
 
 def build(record: RunRecord) -> Result:
@@ -133,7 +138,23 @@ def build(record: RunRecord) -> Result:
     }
     if record.off_chip is not None:
         result["memory"] = _memory(record.off_chip, counters)
+    if record.input_beats > 1:
+        result["decision"] = _decision(
+            decision(evidence.samples, record.input_beats),
+            record.input_beats,
+            Fraction(clock.measured_hz),
+        )
     return result
+
+
+def _decision(found: Decision, beats: int, clock_hz: Fraction) -> DecisionItem:
+    return {
+        "input_beats": beats,
+        "min": _value(found.minimum, clock_hz),
+        "p99": _value(found.p99, clock_hz),
+        "max": _value(found.maximum, clock_hz),
+        "reason": found.minimum.reason or found.maximum.reason or found.p99.reason,
+    }
 
 
 def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:

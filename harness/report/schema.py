@@ -225,6 +225,19 @@ class Arrival(TypedDict):
     groups: Groups | None
 
 
+class Decision(TypedDict):
+    """Time from the last of several input beats to the result; `reason` says why a value is null.
+
+    See `harness.measure.decision`.
+    """
+
+    input_beats: int
+    min: Value | None
+    p99: Value | None
+    max: Value | None
+    reason: str
+
+
 class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
@@ -232,6 +245,7 @@ class Later(TypedDict, total=False):
     weights: Weights | None
     arrival: Arrival
     memory: Memory  # only of overlays with a port to it
+    decision: Decision  # only of overlays whose events have several input beats
 
 
 class Result(Later):

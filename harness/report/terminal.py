@@ -119,6 +119,7 @@ def _facts(result: Result) -> Table:
         ("events", text.events_of(result)),
         ("rate", _rate(result)),
         ("deadline", _deadline(result)),
+        ("decision", text.decision(result)),
         ("queue", text.queue_of(result)),
         ("outputs", text.outputs_of(result)),
         ("weights", text.weights(result)),

@@ -180,6 +180,21 @@ def outputs_of(result: Result) -> str:
     )
 
 
+def decision(result: Result) -> str:
+    """Return how long after an event's last input beat its result was there; empty if not asked."""
+    if "decision" not in result:
+        return ""
+    found = result["decision"]
+    least, tail, most = found["min"], found["p99"], found["max"]
+    if least is None or most is None:
+        return f"not known: {found['reason']}"
+    spread = f"{cycles_of(most)} cycles, {ns_of(most)}"
+    if least != most:
+        p99 = found["reason"] if tail is None else f"p99 {cycles_of(tail)}, {ns_of(tail)}"
+        spread = f"{cycles_of(least)} to {spread}; {p99};"
+    return f"{spread} after the last of {count(found['input_beats'])} input beats"
+
+
 def memory(result: Result) -> str:
     """Return what a run took from external memory, empty if its overlay has no port to one."""
     if "memory" not in result:

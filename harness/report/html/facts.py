@@ -106,6 +106,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         f"{text.hertz(rate['target_hz'])} asked, {text.hertz(rate['achieved_hz'])} completed",
     )
     yield "events", text.events_of(result)
+    yield "decision", text.decision(result)
     yield "derandomiser", text.queue_of(result)
     yield "outputs", text.outputs_of(result)
     yield "weights", text.weights(result)
