@@ -8,12 +8,14 @@ from types import MappingProxyType
 from harness.accelerators.layer import Layer, Tensor
 from harness.accelerators.layers.dense import Dense
 from harness.accelerators.layers.regroup import Regroup
+from harness.accelerators.layers.xnor import XnorDense
 from harness.accelerators.node import Node
 
 KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
     {
         "dense": Dense.parse,
         "regroup": Regroup.parse,
+        "xnor_dense": XnorDense.parse,
     }
 )
 """What reads a layer's table, given what arrives at the layer; by the table's `kind`."""
