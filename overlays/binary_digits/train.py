@@ -43,8 +43,10 @@ SIZES = (DIGIT_SIDE**2, 128, 64, 10)
 REUSE = 4  # steps a layer, hence cycles an event
 LOGIT_BITS = 8
 BATCH = 64
-RATE = 3e-3
-TURNED = 0.03  # share of the bits that are turned over
+FLOAT_RATE = 3e-3
+BIT_RATE = 2e-2
+SPREAD = 0.1  # of the first weights that signs are taken of: small, so that they turn over easily
+TURNED = 0.02  # share of the bits that are turned over
 TRAIN_IMAGES, HELD_OUT_IMAGES = 1197, 600
 
 
@@ -75,7 +77,7 @@ class BitDense(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, last: bool, bits: bool) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-1, 1))
+        self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-SPREAD, SPREAD))
         if not bits:
             nn.init.kaiming_uniform_(self.weight)
         self.norm = nn.BatchNorm1d(outputs)
@@ -87,7 +89,7 @@ class BitDense(nn.Module):
         weight = _sign(self.weight) if self.bits else self.weight
         sums: Tensor = nn.functional.linear(values, weight * self.mask)
         if self.last and self.bits:
-            return sums * (4 / sums.shape[1] ** 0.5)
+            return sums * (2 / values.shape[1] ** 0.5)
         sums = self.norm(sums)
         if self.last:
             return sums
@@ -170,11 +172,11 @@ def _varied(images: Tensor, chance: torch.Generator) -> Tensor:
     return torch.where(turned, -moved, moved)
 
 
-def _fit(network: nn.Sequential, events: Events, settings: Settings) -> None:
+def _fit(network: nn.Sequential, events: Events, settings: Settings, rate: float) -> None:
     """Minimise the cross entropy with Adam and a cosine schedule."""
     chance = torch.Generator().manual_seed(settings.seed)
     inputs, truth = _signs(events), torch.from_numpy(events.truth.astype(np.int64))
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     steps = settings.epochs * -(-len(inputs) // BATCH)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for epoch in range(settings.epochs):
@@ -304,11 +306,11 @@ def train(settings: Settings, output: Path) -> None:
     held_out = DigitBits().generate(HELD_OUT_IMAGES, 1)
     torch.manual_seed(settings.seed)
     real = _network(bits=False)
-    _fit(real, events, Settings(settings.seed, settings.epochs // 3, 1.0))
+    _fit(real, events, Settings(settings.seed, settings.epochs // 3, 1.0), FLOAT_RATE)
     float_accuracy = float((_guesses(real, held_out) == held_out.truth).mean())
     LOG.info("accuracy in floating point: %.4f", float_accuracy)
     network = _network(bits=True)
-    _fit(network, events, settings)
+    _fit(network, events, settings, BIT_RATE)
     content = _export(network)
     model = parse_model(content, where="model.json")
     found, reference = _guesses(network, held_out), classify(model.forward(held_out.raw))

@@ -160,7 +160,9 @@ class XnorDense:
                 "Reuse": self.reuse,
             },
             {
-                "Weights": Array(_steps(self.weights & self.mask, lanes, self.reuse), chunk, signed=False),
+                "Weights": Array(
+                    _steps(self.weights & self.mask, lanes, self.reuse), chunk, signed=False
+                ),
                 "Mask": Array(_steps(self.mask, lanes, self.reuse), chunk, signed=False),
                 # Sum of signs = 2 * ones - connections.
                 "Biases": Array(self.bias - self.mask.sum(axis=1), acc_bits),
