@@ -123,10 +123,33 @@ def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
     return {"kind": "regroup", "lanes": rng.choice(lanes)} if lanes else None
 
 
+def xnor_dense(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a layer of bits, every second time with connections missing."""
+    if tensor.format.width != 1:
+        return None
+    outputs = rng.randint(1, 8)
+
+    def bits() -> list[str]:
+        digits = -(-tensor.values // 4)
+        return [f"{rng.getrandbits(tensor.values):0{digits}x}" for _ in range(outputs)]
+
+    return {
+        "kind": "xnor_dense",
+        "inputs": tensor.values,
+        "outputs": outputs,
+        "reuse": rng.choice((1, 1, 2, 3, 4, 7)),
+        "weights": bits(),
+        **({"mask": bits()} if rng.random() < 0.5 else {}),
+        "bias": integers(rng, (outputs,), -tensor.values, tensor.values),
+        **requantise(rng, 2 * tensor.values, 0),
+    }
+
+
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
     "conv2d": conv2d,
     "dense": dense,
     "regroup": regroup,
+    "xnor_dense": xnor_dense,
 }
 
 

@@ -100,6 +100,10 @@ EDGES = [
     ("nn_pack", {"InBits": 9, "InBeats": 8, "StreamBeats": 3}),
     ("nn_regroup", {}),
     ("nn_regroup", {"InBeats": 3, "InLanes": 4, "OutBeats": 2, "OutLanes": 6}),
+    ("nn_xnor_dense", {}),
+    ("nn_xnor_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7}),
+    ("nn_xnor_dense", {"InLanes": 129, "Outputs": 2, "AccWidth": 9}),
+    ("nn_xnor_dense", {"InBeats": 5, "InLanes": 7, "Outputs": 2, "Reuse": 2}),
 ]
 NEEDED = {"nn_regroup": ("nn_gearbox",), "nn_unpack": ("nn_gearbox",), "nn_pack": ("nn_gearbox",)}
 
@@ -128,6 +132,7 @@ REFUSED = [
     ("nn_dense", {"InLanes": 0}, "must be positive"),
     ("nn_dense", {"Outputs": 0}, "must be positive"),
     ("nn_dense", {"Reuse": 0}, "must be at least 1"),
+    ("nn_xnor_dense", {"Outputs": 0}, "must be positive"),
     ("nn_requantise", {"InWidth": 8, "Shift": 8}, "Shift must be below InWidth"),
     ("nn_requantise", {"OutWidth": 33}, "OutWidth at most 32"),
     ("nn_gearbox", {"InBeats": 2, "OutBits": 4}, "last input beat would be empty"),

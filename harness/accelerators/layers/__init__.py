@@ -9,6 +9,7 @@ from harness.accelerators.layer import Layer, Tensor
 from harness.accelerators.layers.conv2d import Conv2d
 from harness.accelerators.layers.dense import Dense
 from harness.accelerators.layers.regroup import Regroup
+from harness.accelerators.layers.xnor import XnorDense
 from harness.accelerators.node import Node
 
 KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
@@ -16,6 +17,7 @@ KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
         "conv2d": Conv2d.parse,
         "dense": Dense.parse,
         "regroup": Regroup.parse,
+        "xnor_dense": XnorDense.parse,
     }
 )
 """What reads a layer's table, given what arrives at the layer; by the table's `kind`."""
