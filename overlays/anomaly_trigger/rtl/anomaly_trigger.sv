@@ -37,8 +37,9 @@ module anomaly_trigger
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 57;
   logic valid0, ready0;
-  logic [7:0] data0 [57];
+  logic [7:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(1), .Width(8), .Beats(1), .Lanes(57)
   ) u_unpack (
@@ -46,8 +47,9 @@ module anomaly_trigger
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 28;
   logic valid1, ready1;
-  logic [15:0] data1 [28];
+  logic [15:0] data1 [LANES1];
   nn_dense #(
     .InBeats(1), .InLanes(57), .Outputs(28), .InWidth(8), .InSigned(1), .WeightWidth(6),
     .AccWidth(16), .Reuse(1), .Weights(L0_WEIGHTS), .Biases(L0_BIASES)
@@ -56,8 +58,9 @@ module anomaly_trigger
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 28;
   logic valid2, ready2;
-  logic [7:0] data2 [28];
+  logic [7:0] data2 [LANES2];
   nn_requantise #(
     .Values(28), .InWidth(16), .OutWidth(8), .Shift(4), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -66,8 +69,9 @@ module anomaly_trigger
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 15;
   logic valid3, ready3;
-  logic [15:0] data3 [15];
+  logic [15:0] data3 [LANES3];
   nn_dense #(
     .InBeats(1), .InLanes(28), .Outputs(15), .InWidth(8), .InSigned(0), .WeightWidth(6),
     .AccWidth(16), .Reuse(1), .Weights(L1_WEIGHTS), .Biases(L1_BIASES)
@@ -76,8 +80,9 @@ module anomaly_trigger
     .out_valid_o(valid3), .out_ready_i(ready3), .out_data_o(data3)
   );
 
+  localparam int unsigned LANES4 = 15;
   logic valid4, ready4;
-  logic [7:0] data4 [15];
+  logic [7:0] data4 [LANES4];
   nn_requantise #(
     .Values(15), .InWidth(16), .OutWidth(8), .Shift(6), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -86,8 +91,9 @@ module anomaly_trigger
     .out_valid_o(valid4), .out_ready_i(ready4), .out_data_o(data4)
   );
 
+  localparam int unsigned LANES5 = 8;
   logic valid5, ready5;
-  logic [14:0] data5 [8];
+  logic [14:0] data5 [LANES5];
   nn_dense #(
     .InBeats(1), .InLanes(15), .Outputs(8), .InWidth(8), .InSigned(0), .WeightWidth(6),
     .AccWidth(15), .Reuse(1), .Weights(L2_WEIGHTS), .Biases(L2_BIASES)
@@ -96,8 +102,9 @@ module anomaly_trigger
     .out_valid_o(valid5), .out_ready_i(ready5), .out_data_o(data5)
   );
 
+  localparam int unsigned LANES6 = 8;
   logic valid6, ready6;
-  logic [11:0] data6 [8];
+  logic [11:0] data6 [LANES6];
   nn_requantise #(
     .Values(8), .InWidth(15), .OutWidth(12), .Shift(3), .OutSigned(1), .HalfUp(1), .Relu(0),
     .Saturate(1)
@@ -106,8 +113,9 @@ module anomaly_trigger
     .out_valid_o(valid6), .out_ready_i(ready6), .out_data_o(data6)
   );
 
+  localparam int unsigned LANES7 = 8;
   logic valid7, ready7;
-  logic [11:0] data7 [8];
+  logic [11:0] data7 [LANES7];
   logic [25:0] derived;
   nn_sum_of_squares #(
     .Values(8), .Width(12), .Signed(1), .ScoreWidth(26)
