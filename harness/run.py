@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from harness.fabric.watch import Watcher
     from harness.fabric.weights import Weights
     from harness.inventory import Board
+    from harness.manifest import RegisterSpec
     from harness.session import Session
     from harness.targets import Target
 
@@ -244,6 +245,18 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 where=f"accelerator.{name}",
                 hint=near(name, list(known)) if known else "remove it",
             )
+        _check_kept(known[name], benchmark.accelerator[name])
+
+
+def _check_kept(register: RegisterSpec, value: int) -> None:
+    """Refuse a value that the register would take for another."""
+    if register.kept(value) != value:
+        raise BenchmarkError(
+            f"{value} is out of bounds",
+            where=f"accelerator.{register.name}",
+            why=f"the register keeps {register.least}..{register.most}",
+            hint=register.description,
+        )
 
 
 def clock_of(benchmark: Benchmark, overlay: Overlay, board: Board) -> Fraction:

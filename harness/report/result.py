@@ -133,7 +133,7 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
-        "weights": None if record.residency is None else _weights(record.residency),
+        "weights": None if record.residency is None else weights_of(record.residency),
         "facts": dict(record.facts),
     }
     if record.off_chip is not None:
@@ -183,7 +183,8 @@ def _reason(reason: Reason) -> ReasonItem:
     }
 
 
-def _weights(found: Residency) -> Weights:
+def weights_of(found: Residency) -> Weights:
+    """Return where weights were, as plain JSON."""
     return {
         "residency": found.weights,
         "bytes": found.bytes,

@@ -50,8 +50,8 @@ def latency(context: Context) -> Iterator[Evidence]:
     service = samples.service
     yield equal("events that came out", _SINGLES, samples.counters.completed, _SLOW)
     least, most = service.minimum or 0, service.maximum or 0
-    yield Number("latency_min_cycles", least, same=True)
-    yield Number("latency_max_cycles", most, same=True)
+    yield Number("latency_min_cycles", least, same=timing is not None)
+    yield Number("latency_max_cycles", most, same=timing is not None)
     told = f"{least} to {most} cycles" if least != most else f"{least} cycles"
     if timing is not None:
         yield equal("latency", f"{timing.latency_cycles} cycles", told, _SLOW)
@@ -69,8 +69,8 @@ def interval(context: Context) -> Iterator[Evidence]:
     if not steps.size:
         raise Skip("fewer than two events were traced")
     least, most = int(steps.min()), int(steps.max())
-    yield Number("interval_min_cycles", least, same=True)
-    yield Number("interval_max_cycles", most, same=True)
+    yield Number("interval_min_cycles", least, same=timing is not None)
+    yield Number("interval_max_cycles", most, same=timing is not None)
     told = f"{least} to {most} cycles" if least != most else f"{least} cycles"
     if timing is not None:
         yield equal("initiation interval", f"{timing.interval_cycles} cycles", told, _SLOW)
