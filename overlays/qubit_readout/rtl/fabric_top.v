@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/qubit_readout/overlay.toml by `harness generate qubit_readout`; do not edit.
-// overlay digest 5b7f31457e03b6f6f09c33ffd901d75f
+// overlay digest 07ab31e93f39f8149f44bd9518856953
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (
