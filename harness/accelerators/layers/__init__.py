@@ -7,12 +7,16 @@ from types import MappingProxyType
 
 from harness.accelerators.layer import Layer, Tensor
 from harness.accelerators.layers.dense import Dense
+from harness.accelerators.layers.dense_per_beat import DensePerBeat
+from harness.accelerators.layers.recurrent import Recurrent
 from harness.accelerators.layers.regroup import Regroup
 from harness.accelerators.node import Node
 
 KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
     {
         "dense": Dense.parse,
+        "dense_per_beat": DensePerBeat.parse,
+        "recurrent": Recurrent.parse,
         "regroup": Regroup.parse,
     }
 )
