@@ -137,7 +137,7 @@ class Recurrent:
                 negative = sum(weight for weight in weights if weight < 0)
                 first += positive * form.minimum + negative * form.maximum
                 last += positive * form.maximum + negative * form.minimum
-            # Sums before the bias is whole, and without the rounding constant, must fit as well.
+            # The sum without the rounding constant must fit as well: it is added after.
             low, high = min(low, first), max(high, last)
         return low, high
 
@@ -152,31 +152,32 @@ class Recurrent:
         lengths = np.diff(np.append(starts, len(values)))
         order = np.argsort(-lengths, kind="stable")
         starts, lengths = starts[order], lengths[order]
-        low, high = self.accumulator_range
-        kind = self.requantise.arithmetic(max(-low, high, *self._operands))
-        incoming, kept = self.input_weights.T.astype(kind), self.state_weights.T.astype(kind)
+        kind = self.requantise.arithmetic(self._largest_sum)
+        incoming: NDArray[Any] = self.input_weights.T.astype(kind)
+        kept: NDArray[Any] = self.state_weights.T.astype(kind)
         bias = (self.bias + self.requantise.half).astype(kind)
         out = np.empty((len(values), self.channels * self.units), dtype=kind)
-        state = np.zeros((len(starts) * self.channels, self.units), dtype=kind)
+        state: NDArray[Any] = np.zeros((len(starts) * self.channels, self.units), dtype=kind)
         for event in range(int(lengths.max(initial=0))):
             rows = starts[: np.searchsorted(-lengths, -event)] + event
-            taken = values[rows, :-1].astype(kind).reshape(-1, self.input_weights.shape[1])
+            taken: NDArray[Any] = values[rows, :-1].astype(kind)
+            taken = taken.reshape(-1, self.input_weights.shape[1])
             state = state[: len(taken)]
             state = self.requantise.apply(taken @ incoming + state @ kept + bias)
             out[rows] = state.reshape(len(rows), -1)
         return out
 
     @property
-    def _operands(self) -> tuple[int, ...]:
-        """Bounds of what is summed, partial sums included, whatever their order."""
-        total = 0
+    def _largest_sum(self) -> int:
+        """Bound of every operand and partial sum, in whatever order they are added."""
+        total = int(np.abs(self.bias).max())
         for weights, form in (
             (self.input_weights, self.input.format),
             (self.state_weights, self.requantise.output_format),
         ):
             largest = max(-form.minimum, form.maximum)
-            total += int(np.abs(weights).astype(object).sum(axis=1).max()) * largest
-        return (total + int(np.abs(self.bias).max()),)
+            total += max(1, int(np.abs(weights).astype(object).sum(axis=1).max())) * largest
+        return total
 
     def departures(self, arrivals: Sequence[int]) -> list[int]:
         """Return when the states of each step are there."""
