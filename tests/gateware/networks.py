@@ -117,6 +117,44 @@ def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
     }
 
 
+def dense_per_beat(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a dense layer for each of some beats."""
+    table = dense(rng, Tensor(1, tensor.lanes, tensor.format)) if tensor.beats > 1 else None
+    return None if table is None else {**table, "kind": "dense_per_beat"}
+
+
+def recurrent(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a cell of a few channels, its flag among values that are often 0."""
+    inputs = [n for n in divisors(tensor.values - 1) if n <= 3] if tensor.values > 1 else []
+    if tensor.beats != 1 or tensor.format.width > 16 or not inputs:
+        return None
+    taken, units = rng.choice(inputs), rng.randint(1, 3)
+    channels = (tensor.values - 1) // taken
+    kept = NumberFormat(rng.choice((1, 3, 8)), rng.randint(-1, 3), rng.random() < 0.8)
+    end = requantise(rng, 1 << 20, rng.randint(-4, 20))
+    state = NumberFormat(**end["output_format"])
+    end["output_format"]["width"] = min(state.width, 16)
+    end["output_format"]["integer"] = end["output_format"]["width"] - state.fraction
+    # Both products have one binary point: that of the state's decides on the input's weights.
+    kept = NumberFormat(kept.width, kept.width - end["shift"], kept.signed)
+    fraction = state.fraction + kept.fraction - tensor.format.fraction
+    width = rng.choice((2, 5, 9))
+    incoming = NumberFormat(width, width - fraction, rng.random() < 0.8)
+    return {
+        "kind": "recurrent",
+        "channels": channels,
+        "inputs": taken,
+        "units": units,
+        "steps": rng.choice(divisors(channels)),
+        "input_weight_format": table_of(incoming),
+        "input_weights": integers(rng, (units, taken), incoming.minimum, incoming.maximum),
+        "state_weight_format": table_of(kept),
+        "state_weights": integers(rng, (units, units), kept.minimum, kept.maximum),
+        "bias": integers(rng, (units,), -(1 << 12), 1 << 12),
+        **end,
+    }
+
+
 def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return any other number of lanes."""
     lanes = [n for n in divisors(tensor.values) if n != tensor.lanes]
@@ -148,6 +186,8 @@ def xnor_dense(rng: random.Random, tensor: Tensor) -> Table | None:
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
     "conv2d": conv2d,
     "dense": dense,
+    "dense_per_beat": dense_per_beat,
+    "recurrent": recurrent,
     "regroup": regroup,
     "xnor_dense": xnor_dense,
 }

@@ -84,6 +84,10 @@ EDGES = [
     ("nn_requantise", {"InWidth": 2, "OutWidth": 1, "Shift": 1, "HalfUp": 1}),
     ("nn_requantise", {"InWidth": 31, "OutWidth": 31, "OutSigned": 1, "Relu": 0}),
     ("nn_requantise", {"InWidth": 63, "OutWidth": 32, "Shift": 62, "Saturate": 0, "Values": 5}),
+    ("nn_recurrent", {}),
+    ("nn_recurrent", {"Channels": 1, "InWidth": 1, "OutWidth": 1, "OutSigned": 1}),
+    ("nn_recurrent", {"Channels": 6, "Steps": 3, "Inputs": 2, "Units": 5, "InSigned": 1}),
+    ("nn_recurrent", {"Channels": 5, "Steps": 5, "AccWidth": 63, "OutWidth": 32, "Shift": 62}),
     ("nn_argmax", {"Values": 1, "Width": 1}),
     ("nn_argmax", {"Values": 2}),
     ("nn_argmax", {"Values": 33, "Width": 64}),
@@ -105,7 +109,12 @@ EDGES = [
     ("nn_xnor_dense", {"InLanes": 129, "Outputs": 2, "AccWidth": 9}),
     ("nn_xnor_dense", {"InBeats": 5, "InLanes": 7, "Outputs": 2, "Reuse": 2}),
 ]
-NEEDED = {"nn_regroup": ("nn_gearbox",), "nn_unpack": ("nn_gearbox",), "nn_pack": ("nn_gearbox",)}
+NEEDED = {
+    "nn_pack": ("nn_gearbox",),
+    "nn_recurrent": ("nn_requantise",),
+    "nn_regroup": ("nn_gearbox",),
+    "nn_unpack": ("nn_gearbox",),
+}
 
 
 def block(module: str, parameters: dict[str, int]) -> Design:
@@ -133,6 +142,8 @@ REFUSED = [
     ("nn_dense", {"Outputs": 0}, "must be positive"),
     ("nn_dense", {"Reuse": 0}, "must be at least 1"),
     ("nn_xnor_dense", {"Outputs": 0}, "must be positive"),
+    ("nn_recurrent", {"Channels": 6, "Steps": 4}, "Steps must divide Channels"),
+    ("nn_recurrent", {"Units": 0}, "must be positive"),
     ("nn_requantise", {"InWidth": 8, "Shift": 8}, "Shift must be below InWidth"),
     ("nn_requantise", {"OutWidth": 33}, "OutWidth at most 32"),
     ("nn_gearbox", {"InBeats": 2, "OutBits": 4}, "last input beat would be empty"),
