@@ -52,7 +52,7 @@ def test_interval_budget_and_clock_may_be_given(asked: Callable[..., Any]) -> No
 def test_all_of_it_is_json_without_numbers_that_json_lacks(asked: Callable[..., Any]) -> None:
     found = asked("--all")
     names = [item["network"]["name"] for item in found["analyses"]]
-    assert names[:2] == ["jet_tagger", "jet tagger, hls4ml"]
+    assert names.index("jet_tagger") < names.index("jet tagger, hls4ml")
     assert names.count("jet_tagger") == 1  # benchmarks that ask the same are one
     assert "Infinity" not in json.dumps(found)
     assert "NaN" not in json.dumps(found)
