@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from harness.accelerators.layer import Layer, Tensor
 from harness.accelerators.layers.dense import Dense
+from harness.accelerators.layers.lif import Lif
 from harness.accelerators.layers.regroup import Regroup
 from harness.accelerators.layers.xnor import XnorDense
 from harness.accelerators.node import Node
@@ -14,6 +15,7 @@ from harness.accelerators.node import Node
 KINDS: Mapping[str, Callable[[Node, Tensor], Layer]] = MappingProxyType(
     {
         "dense": Dense.parse,
+        "lif": Lif.parse,
         "regroup": Regroup.parse,
         "xnor_dense": XnorDense.parse,
     }
