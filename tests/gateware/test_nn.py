@@ -16,12 +16,17 @@ from tests.gateware.test_lint import lint
 
 LIBRARY = pytest.mark.xdist_group("gateware-nn-chains")
 TAGGER = pytest.mark.xdist_group("gateware-jet-tagger")
+SPIKING = pytest.mark.xdist_group("gateware-spiking-digits")
 
-_overlay = find_overlay("jet_tagger")
-JET_TAGGER = Design(
-    "jet_tagger",
-    (*SOURCES, *(_overlay.folder / path for path in _overlay.network_sources)),
-)
+
+def network_of(overlay: str) -> Design:
+    """Return an overlay's network as a top."""
+    found = find_overlay(overlay)
+    return Design(overlay, (*SOURCES, *(found.folder / path for path in found.network_sources)))
+
+
+JET_TAGGER = network_of("jet_tagger")
+SPIKING_DIGITS = network_of("spiking_digits")
 
 
 @LIBRARY
@@ -48,6 +53,11 @@ def test_results_do_not_depend_on_the_state_at_power_up(tmp_path: Path) -> None:
         check(simulate(DESIGN, "nn", tmp_path, test=test, seed=seed, env=env))
         found.append(json.loads(file.read_text()))
     assert found[0] == found[1]
+
+
+@SPIKING
+def test_spiking_digits(tmp_path: Path) -> None:
+    check(simulate(SPIKING_DIGITS, "spiking_digits", tmp_path))
 
 
 @TAGGER

@@ -82,20 +82,20 @@ def test_spikes_are_those_of_integers(steps: int, inputs: int, outputs: int, see
     assert found.tolist() == [naive(made["layers"][0], event) for event in events]
 
 
-def layer_of(*shape: int, **changed: Any) -> Lif:
-    (layer,) = parse_model(content(*shape, random.Random(1), **changed)).layers
+def layer_of(steps: int, inputs: int, **changed: Any) -> Lif:
+    (layer,) = parse_model(content(steps, inputs, 1, random.Random(1), **changed)).layers
     assert isinstance(layer, Lif)
     return layer
 
 
 def test_a_step_takes_as_long_as_its_fullest_group_has_spikes() -> None:
-    layer = layer_of(4, 5, 1, parallel=2)
+    layer = layer_of(4, 5, parallel=2)
     event = [[0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 0], [0, 1, 0, 0, 0]]
     assert layer.steps_cycles(np.array(event).reshape(1, -1)).tolist() == [[1, 3, 2, 1]]
 
 
 def test_no_event_takes_longer_than_the_worst_case() -> None:
-    layer = layer_of(3, 8, 2, parallel=3, output="spikes")
+    layer = layer_of(3, 8, parallel=3, output="spikes")
     assert layer.steps_cycles(np.ones((1, 24), dtype=np.int64)).tolist() == [[3, 3, 3]]
     assert layer.departures([1, 2, 3]) == [7, 10, 13]
     assert layer.departures([1, 9, 10]) == [7, 15, 18]

@@ -154,14 +154,27 @@ class Lif:
         lanes, rows = self.input.lanes, -(-self.input.lanes // self.parallel)
         padded = np.zeros((len(values) * self.input.beats, rows * self.parallel), dtype=np.int64)
         padded[:, :lanes] = (values != 0).reshape(-1, lanes)
-        fullest = padded.reshape(-1, rows, self.parallel).sum(axis=1).max(axis=1)
-        return np.maximum(fullest, 1).reshape(len(values), -1)
+        spikes = padded.reshape(-1, rows, self.parallel).sum(axis=1)
+        fullest: NDArray[np.int64] = spikes.max(axis=1, initial=1)
+        return fullest.reshape(len(values), -1)
 
     def departures(self, arrivals: Sequence[int]) -> list[int]:
         """Return when each output beat is there at the latest: every input spikes in every step."""
-        most, free, leaving = -(-self.input.lanes // self.parallel), arrivals[0], []
-        for arrival in arrivals:
-            free = max(free, arrival) + most
+        most = -(-self.input.lanes // self.parallel)
+        return self.departures_after(arrivals, [most] * self.input.beats)
+
+    def departures_after(self, arrivals: Sequence[int], steps: Sequence[int]) -> list[int]:
+        """Return when each output beat of one event is first offered, in an idle layer.
+
+        Exact as long as each beat is taken before the next is there.
+
+        Args:
+            arrivals: Cycles in which its input beats are first offered, increasing.
+            steps: Cycles that its steps take, a row of `steps_cycles`.
+        """
+        free, leaving = arrivals[0], []
+        for arrival, cycles in zip(arrivals, steps, strict=True):
+            free = max(free, arrival) + cycles
             leaving.append(free + _PIPELINE_CYCLES)
         return leaving if self.result == "spikes" else leaving[-1:]
 
