@@ -211,6 +211,8 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
             "parameters": analysis.network.parameters,
             "multiplications": analysis.network.multiplications,
             "bytes": analysis.bytes_per_event,
+            "nonzero": analysis.network.nonzero,
+            "bits_per_weight": analysis.network.bits_per_weight,
         },
         "workload": _plain(analysis.workload),
         "clock_hz": float(analysis.clock_hz),

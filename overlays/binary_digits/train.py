@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.accelerators import Model, classify, parse_model
-from harness.accelerators.layers.xnor import XnorDense
+from harness.architecture.network import of_model
 from harness.errors import OverlayError
 from harness.traffic import Events
 from harness.traffic.digits import DIGIT_FORMAT, DIGIT_SIDE, DigitBits
@@ -233,18 +233,18 @@ def _json(content: dict[str, Any]) -> str:
 
 def _sizes(model: Model) -> str:
     """Return the lines about what the weights cost."""
-    layers = [layer for layer in model.layers if isinstance(layer, XnorDense)]
-    connections = sum(layer.connections for layer in layers)
-    possible = sum(layer.mask.size for layer in layers)
-    stored = sum(layer.stored_bits for layer in layers)
+    network = of_model(model)
+    possible = sum(layer.weights for layer in network.layers)
+    connections = [layer.multiplications for layer in network.layers]
     return f"""\
 possible_connections = {possible}
-connections = {connections}
-connections_by_layer = {[layer.connections for layer in layers]}
-share_connected = {connections / possible:.4f}
-# The weights' bits and the cheaper of a mask and a list of inputs, see xnor.py.
-stored_bits = {stored}
-bits_per_weight = {stored / connections:.4f}
+connections = {sum(connections)}
+connections_by_layer = {connections}
+share_connected = {sum(connections) / possible:.4f}
+# With what it costs to say which connections exist, see Layer.stored_bits in
+# harness/architecture/network.py.
+stored_bits = {sum(layer.stored_bits or 0 for layer in network.layers)}
+bits_per_weight = {network.bits_per_weight:.4f}
 """
 
 

@@ -183,10 +183,33 @@ def xnor_dense(rng: random.Random, tensor: Tensor) -> Table | None:
     }
 
 
+def lif(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return spiking neurons, some of which overflow."""
+    if tensor.format.width != 1:
+        return None
+    outputs, bits = rng.randint(1, 6), rng.choice((1, 4, 6))
+    potential_bits = rng.choice((4, 6, 12))
+    weight = NumberFormat(bits, bits, signed=True)
+    return {
+        "kind": "lif",
+        "inputs": tensor.lanes,
+        "outputs": outputs,
+        "parallel": rng.randint(1, tensor.lanes),
+        "weight_bits": bits,
+        "weights": integers(rng, (outputs, tensor.lanes), weight.minimum, weight.maximum),
+        "thresholds": [rng.randint(1, 7) for _ in range(outputs)],
+        "leak": rng.choice((0, 1, 2, 3)),
+        "reset": rng.choice(("subtract", "zero")),
+        "potential_bits": potential_bits,
+        "output": rng.choice(("spikes", "counts")),
+    }
+
+
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
     "conv2d": conv2d,
     "dense": dense,
     "dense_per_beat": dense_per_beat,
+    "lif": lif,
     "recurrent": recurrent,
     "regroup": regroup,
     "xnor_dense": xnor_dense,

@@ -75,6 +75,11 @@ def test_overlay(name: str, tmp_path: Path) -> None:
     check(simulate(network_of(name), "overlay_network", tmp_path, env={"OVERLAY": name}))
 
 
+@pytest.mark.xdist_group("gateware-spiking_digits")
+def test_spiking_digits(tmp_path: Path) -> None:
+    check(simulate(network_of("spiking_digits"), "spiking_digits", tmp_path))
+
+
 EDGES = [
     ("nn_dense", {}),
     ("nn_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7, "InSigned": 1, "InWidth": 1}),
@@ -104,6 +109,10 @@ EDGES = [
     ("nn_pack", {"InBits": 9, "InBeats": 8, "StreamBeats": 3}),
     ("nn_regroup", {}),
     ("nn_regroup", {"InBeats": 3, "InLanes": 4, "OutBeats": 2, "OutLanes": 6}),
+    ("nn_lif", {}),
+    ("nn_lif", {"InBeats": 3, "InLanes": 7, "Outputs": 2, "Parallel": 3, "Leak": 2}),
+    ("nn_lif", {"InBeats": 4, "InLanes": 64, "Counts": 1, "OutWidth": 4, "ResetToZero": 1}),
+    ("nn_lif", {"InLanes": 5, "Parallel": 5, "CurrentWidth": 28, "PotentialWidth": 28}),
     ("nn_xnor_dense", {}),
     ("nn_xnor_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7}),
     ("nn_xnor_dense", {"InLanes": 129, "Outputs": 2, "AccWidth": 9}),
@@ -144,6 +153,8 @@ REFUSED = [
     ("nn_xnor_dense", {"Outputs": 0}, "must be positive"),
     ("nn_recurrent", {"Channels": 6, "Steps": 4}, "Steps must divide Channels"),
     ("nn_recurrent", {"Units": 0}, "must be positive"),
+    ("nn_lif", {"InBeats": 0}, "must be at least 1"),
+    ("nn_lif", {"PotentialWidth": 29}, "must be at most 28"),
     ("nn_requantise", {"InWidth": 8, "Shift": 8}, "Shift must be below InWidth"),
     ("nn_requantise", {"OutWidth": 33}, "OutWidth at most 32"),
     ("nn_gearbox", {"InBeats": 2, "OutBits": 4}, "last input beat would be empty"),

@@ -96,18 +96,6 @@ class XnorDense:
         return int(np.count_nonzero(self.mask))
 
     @property
-    def stored_bits(self) -> int:
-        """Bits that say which connections exist, where not all do, and the weight of each.
-
-        The cheaper of two ways to say it: a bit for every possible connection, or for each that
-        exists the number of its input.
-        """
-        if self.connections == self.mask.size:
-            return self.connections
-        index_bits = max(1, (self.input.values - 1).bit_length())
-        return self.connections + min(self.mask.size, self.connections * index_bits)
-
-    @property
     def accumulator_bits(self) -> int:
         """Bits of a two's complement accumulator that cannot overflow."""
         fan_in = self.mask.sum(axis=1)
@@ -120,9 +108,8 @@ class XnorDense:
         signs = np.where(values != 0, np.float32(1), np.float32(-1))
         weights = np.where(self.mask, np.where(self.weights, 1, -1), 0)
         kind = self.requantise.arithmetic(self.input.values + int(np.abs(self.bias).max()))
-        acc = (signs @ weights.T.astype(np.float32)).astype(kind, copy=False)
-        acc += (self.bias + self.requantise.half).astype(kind)
-        return self.requantise.apply(acc)
+        sums = (signs @ weights.T.astype(np.float32)).astype(kind, copy=False)
+        return self.requantise.apply(sums + (self.bias + self.requantise.half).astype(kind))
 
     def departures(self, arrivals: Sequence[int]) -> list[int]:
         """Return when the output is there: `reuse` steps a beat, then two registers."""
@@ -148,6 +135,8 @@ class XnorDense:
         """Return the counters of ones, and the requantiser behind them."""
         outputs, acc_bits = len(self.weights), self.accumulator_bits
         lanes, chunk = self.input.lanes, -(-self.input.lanes // self.reuse)
+        ones = _steps(self.weights & self.mask, lanes, self.reuse)
+        mask = _steps(self.mask, lanes, self.reuse)
         counted = Block(
             "nn_xnor_dense",
             outputs,
@@ -160,10 +149,8 @@ class XnorDense:
                 "Reuse": self.reuse,
             },
             {
-                "Weights": Array(
-                    _steps(self.weights & self.mask, lanes, self.reuse), chunk, signed=False
-                ),
-                "Mask": Array(_steps(self.mask, lanes, self.reuse), chunk, signed=False),
+                "Weights": Array(ones, chunk, signed=False),
+                "Mask": Array(mask, chunk, signed=False),
                 # Sum of signs = 2 * ones - connections.
                 "Biases": Array(self.bias - self.mask.sum(axis=1), acc_bits),
             },
