@@ -35,6 +35,7 @@ class QuantisedDense(nn.Module):
         self.linear = nn.Linear(inputs, outputs)
         self.relu = relu
         self.reuse = reuse
+        self.loadable = False
         self.formats: tuple[NumberFormat, NumberFormat, NumberFormat] | None = None
 
     def set_formats(self, coming: NumberFormat, weights: NumberFormat, going: NumberFormat) -> None:
@@ -70,7 +71,7 @@ class QuantisedDense(nn.Module):
             "kind": "dense",
             "inputs": self.linear.in_features,
             "outputs": self.linear.out_features,
-            "reuse": self.reuse,
+            **({"loadable": True} if self.loadable else {"reuse": self.reuse}),
             "weight_format": asdict(weights),
             "weights": raw.int().tolist(),
             "bias": bias.int().tolist(),

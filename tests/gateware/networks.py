@@ -71,27 +71,39 @@ def dense(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return a dense layer, in more steps than it has lanes at times."""
     if tensor.format.width > 16 and tensor.values > 8:
         return None
-    outputs = rng.randint(1, 8)
+    outputs, loadable = rng.randint(1, 8), rng.random() < 0.3
     weight = NumberFormat(rng.choice((1, 2, 4, 6, 16)), rng.randint(-1, 3), rng.random() < 0.8)
     bound = tensor.values << (tensor.format.width + weight.width - 1)
     return {
         "kind": "dense",
         "inputs": tensor.values,
         "outputs": outputs,
-        "reuse": rng.choice((1, 1, 2, 3, 4, 7)),
+        "reuse": 1 if loadable else rng.choice((1, 1, 2, 3, 4, 7)),
+        "loadable": loadable,
         "weight_format": table_of(weight),
         "weights": integers(rng, (outputs, tensor.values), weight.minimum, weight.maximum),
-        "bias": integers(rng, (outputs,), -bound, bound),
+        "bias": integers(rng, (outputs,), *biases(bound, loadable)),
         **requantise(rng, bound, tensor.format.fraction + weight.fraction),
     }
+
+
+def biases(bound: int, loadable: bool) -> tuple[int, int]:
+    """Return the limits of a random bias: registers have 24 bits."""
+    return (max(-bound, -(1 << 23)), min(bound, (1 << 23) - 1)) if loadable else (-bound, bound)
 
 
 def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return a convolution over any image that the beats make, in one dimension at times."""
     if tensor.format.width > 16 or tensor.values > 32 or tensor.beats == 1:
         return None
-    rows = rng.choice(divisors(tensor.beats))
-    columns, channels = tensor.beats // rows, tensor.lanes
+    loadable = rng.random() < 0.4
+    if loadable and rng.random() < 0.7:  # a row a beat
+        rows = tensor.beats
+        columns = rng.choice(divisors(tensor.lanes))
+    else:
+        rows = rng.choice(divisors(tensor.beats))
+        columns = tensor.beats // rows
+    channels = tensor.values // (rows * columns)
     padding = rng.choice(("same", "valid"))
     kernel = [
         rng.randint(1, min(3 if padding == "same" else length, 3)) for length in (rows, columns)
@@ -109,10 +121,11 @@ def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
         "kernel": kernel,
         "stride": [rng.randint(1, 2), rng.randint(1, 3)],
         "padding": padding,
-        "reuse": rng.choice((1, 1, 2, 3)),
+        "reuse": 1 if loadable else rng.choice((1, 1, 2, 3)),
+        "loadable": loadable,
         "weight_format": table_of(weight),
         "weights": integers(rng, shape, weight.minimum, weight.maximum),
-        "bias": integers(rng, (filters,), -bound, bound),
+        "bias": integers(rng, (filters,), *biases(bound, loadable)),
         **requantise(rng, bound, tensor.format.fraction + weight.fraction),
     }
 
@@ -359,7 +372,7 @@ def images(count: int, seed: int) -> tuple[Network, ...]:
     rng = random.Random(seed)
     found: list[Network] = []
     while len(found) < count:
-        beats, lanes = rng.choice((6, 8, 9, 12, 16, 20, 24, 25)), rng.randint(1, 3)
+        beats, lanes = rng.choice((3, 4, 6, 8, 9, 12, 16, 20, 24)), rng.randint(1, 4)
         form = NumberFormat(rng.choice((1, 4, 8)), 2, rng.random() < 0.5)
         table = conv2d(rng, Tensor(beats, lanes, form))
         if table is not None:
@@ -371,7 +384,7 @@ def images(count: int, seed: int) -> tuple[Network, ...]:
     return tuple(found)
 
 
-NETWORKS = networks(14, 11) + images(8, 5)
+NETWORKS = networks(12, 11) + images(10, 84)
 
 
 def _ports(item: Network) -> Iterator[str]:

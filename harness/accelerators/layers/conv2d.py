@@ -7,13 +7,14 @@
 `weights` is [filters][kernel rows][kernel columns][channels]. Pixels come row by row, channels
 last, one a beat; windows go out the same way. `stride` is [1, 1] and `reuse`, the steps in which a
 window is multiplied, is 1 if they are not given. `padding` is `valid` or `same`: as many windows in
-a row as there are strides, the first with (kernel - 1) / 2 zeros before it, as PyTorch has it.
+a row as there are strides, the first with (kernel - 1) / 2 zeros before it, as PyTorch has it. With
+`"loadable": true`, as in `dense.py`, a beat may also be a whole row, and so goes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +25,6 @@ from harness.accelerators.layers.axis import Axis
 from harness.accelerators.layers.dense import Dense
 from harness.accelerators.node import Node
 from harness.accelerators.requantise import KEYS as REQUANTISE_KEYS
-from harness.accelerators.requantise import Requantise
 
 _SHAPE = ("rows", "columns", "channels", "filters", "kernel", "padding")
 _KEYS = ("kind", *_SHAPE, "weight_format", "weights", "bias", *REQUANTISE_KEYS)
@@ -37,7 +37,7 @@ class Conv2d:
     """A convolution with requantisation and activation.
 
     Args:
-        input: What comes in: a pixel a beat.
+        input: What comes in: a pixel a beat, or a row.
         rows: The image from top to bottom.
         columns: From left to right.
         dense: What is done with a window: its values, row by row and channels last, to filters.
@@ -52,13 +52,14 @@ class Conv2d:
     @classmethod
     def parse(cls, node: Node, tensor: Tensor) -> Conv2d:
         """Read the layer that takes `tensor`."""
-        members = node.table(_KEYS, ("stride", "reuse"))
+        members = node.table(_KEYS, ("stride", "reuse", "loadable"))
         height, width, channels, filters = (
             members[key].integer(1, MAX_VALUES) for key in _SHAPE[:4]
         )
         if height * width * channels != tensor.values:
             node.fail(f"{height} x {width} x {channels} values, but {tensor.values} arrive")
-        if tensor.lanes != channels:
+        loadable = "loadable" in members and members["loadable"].flag()
+        if tensor.lanes not in {channels, width * channels if loadable else channels}:
             node.fail(
                 f"{tensor.lanes} values a beat, where a pixel has {channels}",
                 f'put {{"kind": "regroup", "lanes": {channels}}} before it',
@@ -77,20 +78,24 @@ class Conv2d:
             Axis(length, size, step, same)
             for length, size, step in zip((height, width), kernel, stride, strict=True)
         )
-        weight_format = members["weight_format"].number_format()
-        shape = (filters, *kernel, channels)
-        limits = weight_format.minimum, weight_format.maximum
-        weights = members["weights"].integers(shape, *limits).reshape(filters, -1)
-        weights.flags.writeable = False
-        dense = Dense(
-            input=Tensor(1, weights.shape[1], tensor.format),
-            weights=weights,
-            bias=members["bias"].integers((filters,), -(1 << 62), (1 << 62) - 1),
-            weight_format=weight_format,
-            requantise=Requantise.parse(members),
-            reuse=members["reuse"].integer(1, MAX_VALUES) if "reuse" in members else 1,
-        )
+        window = Tensor(1, kernel[0] * kernel[1] * channels, tensor.format)
+        dense = Dense.of(members, window, (filters, *kernel, channels))
         return cls(tensor, rows, columns, dense)
+
+    @property
+    def channels(self) -> int:
+        """Values of a pixel that comes in."""
+        return self.input.values // (self.rows.length * self.columns.length)
+
+    @property
+    def row_at_once(self) -> bool:
+        """Whether a beat is a row; else it is a pixel."""
+        return self.input.lanes != self.channels
+
+    @property
+    def _across(self) -> Axis:
+        """The beats of a row."""
+        return Axis(1, 1, 1, same=False) if self.row_at_once else self.columns
 
     @property
     def filters(self) -> int:
@@ -99,23 +104,24 @@ class Conv2d:
 
     @property
     def output(self) -> Tensor:
-        """A pixel a beat."""
-        pixels = self.rows.windows * self.columns.windows
-        return Tensor(pixels, self.filters, self.dense.requantise.output_format)
+        """Pixels or rows, as they come in."""
+        beats = self.rows.windows * self._across.windows
+        lanes = self.filters * self.columns.windows // self._across.windows
+        return Tensor(beats, lanes, self.dense.requantise.output_format)
 
     @property
     def _lag(self) -> int:
-        """Steps without a pixel that windows beyond the end of the image need."""
-        return self.rows.after * self.columns.length + self.columns.after
+        """Steps without a beat that windows beyond the end of the image need."""
+        return self.rows.after * self._across.length + self._across.after
 
     @property
     def _emitting(self) -> list[int]:
-        """Steps of an event that complete a window."""
-        across = self.columns.ends
+        """Steps of an event that complete a window, or a row of them."""
+        across = self._across
         return [
-            (row + self.rows.after) * self.columns.length + column + self.columns.after
+            (row + self.rows.after) * across.length + column + across.after
             for row in self.rows.ends
-            for column in across
+            for column in across.ends
         ]
 
     @property
@@ -164,17 +170,17 @@ class Conv2d:
         """Compute the layer: raw [events, inputs] to raw [events, outputs]."""
         dense, kind = self.dense, self.dense.arithmetic
         rows, columns = self.rows, self.columns
-        image = np.zeros((len(values), rows.padded, columns.padded, self.input.lanes), dtype=kind)
+        image = np.zeros((len(values), rows.padded, columns.padded, self.channels), dtype=kind)
         inner = image[:, rows.before :, columns.before :]
         inner[:, : rows.length, : columns.length] = values.reshape(
-            len(values), rows.length, columns.length, self.input.lanes
+            len(values), rows.length, columns.length, self.channels
         )
         acc: NDArray[Any] = np.empty(
             (len(values), rows.windows, columns.windows, self.filters), dtype=kind
         )
         acc[...] = (dense.bias + dense.requantise.half).astype(kind)
         taps: NDArray[Any] = dense.weights.astype(kind).reshape(
-            self.filters, rows.kernel, columns.kernel, self.input.lanes
+            self.filters, rows.kernel, columns.kernel, self.channels
         )
         for i, j in _places(rows.kernel, columns.kernel):
             acc += image[:, rows.strided(i), columns.strided(j)] @ taps[:, i, j].T
@@ -183,7 +189,7 @@ class Conv2d:
     @property
     def work(self) -> Work:
         """A product for each weight and window."""
-        inner, pixels = self.dense.work, self.output.beats
+        inner, pixels = self.dense.work, self.rows.windows * self.columns.windows
         return Work(
             fan_in=inner.fan_in,
             weights=inner.weights,
@@ -197,14 +203,15 @@ class Conv2d:
     def blocks(self) -> tuple[Block, ...]:
         """Return what makes windows, then a dense layer's blocks for each."""
         rows, columns, width = self.rows, self.columns, self.input.format.width
+        groups = self.columns.windows // self._across.windows
         window = Block(
             "nn_window",
-            self.dense.input.lanes,
+            self.dense.input.lanes * groups,
             width,
             {
                 "Rows": rows.length,
                 "Columns": columns.length,
-                "Channels": self.input.lanes,
+                "Channels": self.channels,
                 "Width": width,
                 "KernelRows": rows.kernel,
                 "KernelColumns": columns.kernel,
@@ -214,9 +221,15 @@ class Conv2d:
                 "PadBottom": rows.after,
                 "PadLeft": columns.before,
                 "PadRight": columns.after,
+                "RowAtOnce": int(self.row_at_once),
             },
         )
-        return window, *self.dense.blocks()
+        dense, requantise = self.dense.blocks()
+        if self.row_at_once:
+            lanes = self.output.lanes
+            dense = replace(dense, lanes=lanes, parameters={**dense.parameters, "Groups": groups})
+            requantise = self.dense.requantise.block(lanes, dense.width)
+        return window, dense, requantise
 
 
 def _places(rows: int, columns: int) -> Iterable[tuple[int, int]]:

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/tokamak_camera/overlay.toml by `harness generate tokamak_camera`; do not edit.
-// overlay digest 1bd4caa2aeb682d6eb19c69cf1021301
+// overlay digest 1fc23fd4f35df7ddd76678dff3912122
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -52,7 +52,8 @@ module tokamak_camera
   logic [7:0] data1 [LANES1];
   nn_window #(
     .Rows(32), .Columns(32), .Channels(1), .Width(8), .KernelRows(3), .KernelColumns(3),
-    .StrideRows(2), .StrideColumns(2), .PadTop(1), .PadBottom(0), .PadLeft(1), .PadRight(0)
+    .StrideRows(2), .StrideColumns(2), .PadTop(1), .PadBottom(0), .PadLeft(1), .PadRight(0),
+    .RowAtOnce(0)
   ) u_window0 (
     .clk_i, .rst_ni, .in_valid_i(valid0), .in_ready_o(ready0), .in_data_i(data0),
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
@@ -85,7 +86,8 @@ module tokamak_camera
   logic [7:0] data4 [LANES4];
   nn_window #(
     .Rows(16), .Columns(16), .Channels(4), .Width(8), .KernelRows(3), .KernelColumns(3),
-    .StrideRows(2), .StrideColumns(2), .PadTop(1), .PadBottom(0), .PadLeft(1), .PadRight(0)
+    .StrideRows(2), .StrideColumns(2), .PadTop(1), .PadBottom(0), .PadLeft(1), .PadRight(0),
+    .RowAtOnce(0)
   ) u_window1 (
     .clk_i, .rst_ni, .in_valid_i(valid3), .in_ready_o(ready3), .in_data_i(data3),
     .out_valid_o(valid4), .out_ready_i(ready4), .out_data_o(data4)
