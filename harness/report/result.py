@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.measure.confidence import Interval, in_order, intervals
 from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
+from harness.memories import memory_of_board
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
@@ -132,14 +133,21 @@ def build(record: RunRecord) -> Result:
         "facts": dict(record.facts),
     }
     if record.off_chip is not None:
-        result["memory"] = _memory(record.off_chip, counters)
+        result["memory"] = _memory(record, record.off_chip, counters)
     return result
 
 
-def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+def _memory(record: RunRecord, off_chip: OffChip, counters: Counters | None) -> Memory:
+    chosen = record.evidence.benchmark.memory
+    own = memory_of_board(record.facts.get("target", {}).get("board", ""))
+    model = own.name if own is not None else None
+    if chosen is not None:
+        model = chosen.model
     completed = counters.completed if counters is not None else 0
     used = off_chip.used_bytes
     return {
+        "model": model,
+        "outstanding": off_chip.outstanding,
         "bytes_fetched": off_chip.fetched_bytes,
         "bytes_used": used,
         "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,
