@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = 5
 _MOST_OFFERED: Final = 4
-"""Rates asked for that are drawn; more of them would be a grid, and each is in the table."""
+"""Rates asked for that are drawn across; more of them would be a grid, and are marks beside it."""
+_MARK: Final = 12.0
+_OFFERED: Final = {True: "Dashed", False: "Marks on the right"}
 _SETS: Final = {"bandwidth": "bandwidth", "latency": "latency", "compute": "multipliers"}
 
 
@@ -47,7 +49,7 @@ def section(found: Throughput, name: str) -> Html:
         f"{len(found.points)} runs of {result['overlay']['name']} on {result['target']}, clock "
         f"{text.hertz(result['clock']['measured_hz'])}, up to {text.count(memory['outstanding'])} "
         "bursts under way. Lines: the bound, the least of what bandwidth, latency and multipliers "
-        "allow. Dots: events completed a second. Dashed: the rate asked for."
+        f"allow. Dots: events completed a second. {_OFFERED[_few(found)]}: what was asked for."
     )
     knees = [knee for curve in found.curves for knee in curve.knees]
     if knees:
@@ -91,7 +93,8 @@ def agreement(found: Throughput) -> str:
         return f"{head}: {'; '.join(off)}."
     furthest = max(abs(ratio - 1) for _, ratio in compared)
     knees = sum(knee.agrees is True for curve in found.curves for knee in curve.knees)
-    told = f" All {knees} knees lie within {_percent(AGREES)} of it." if knees else ""
+    where = f"lies within {_percent(AGREES)} of it, as far as the rates enclose it"
+    told = f" Each of {knees} knees {where}." if knees else ""
     return (
         f"Measured and bound agree within {_percent(furthest)} in all {len(compared)} runs.{told}"
     )
@@ -121,16 +124,21 @@ def _figure(found: Throughput, name: str) -> Html:
         legend(area.left, 14, entries),
         left_axis(area, rates, "events a second, in thousands", 9, whole=False),
         bottom_axis(area, Linear(0, 100, shares(0), shares(100)), "weights on chip", 10, " %"),
-        *(_offered(area, rates, offered) if len(offered) <= _MOST_OFFERED else ()),
+        *_offered(area, rates, offered, across=_few(found)),
         *(part for k, curve in enumerate(found.curves) for part in _drawn(curve, k, shares, rates)),
     )
 
 
-def _offered(area: Frame, rates: Log, offered: Sequence[float]) -> Iterator[Html]:
+def _few(found: Throughput) -> bool:
+    return len({point.offered_hz for point in found.points}) <= _MOST_OFFERED
+
+
+def _offered(area: Frame, rates: Log, offered: Sequence[float], *, across: bool) -> Iterator[Html]:
     for rate in offered:
         y = rates(rate / 1e3)
-        yield line(area.left, y, area.right, y, "mark full")
-        yield label(area.right - 4, y - 5, f"asked for: {text.hertz(rate)}", "end", "flag")
+        yield line(area.left if across else area.right - _MARK, y, area.right, y, "mark full")
+        if across:
+            yield label(area.right - 4, y - 5, f"asked for: {text.hertz(rate)}", "end", "flag")
 
 
 def _drawn(curve: Curve, number: int, shares: Linear, rates: Log) -> Iterator[Html]:
