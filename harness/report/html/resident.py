@@ -93,10 +93,10 @@ def agreement(found: Throughput) -> str:
         return f"{head}: {'; '.join(off)}."
     furthest = max(abs(ratio - 1) for _, ratio in compared)
     knees = sum(knee.agrees is True for curve in found.curves for knee in curve.knees)
-    where = f"lies within {_percent(AGREES)} of it, as far as the rates enclose it"
-    told = f" Each of {knees} knees {where}." if knees else ""
+    told = "The knee lies" if knees == 1 else f"All {knees} knees lie"
+    near = f" {told} within {_percent(AGREES)} of it, as far as the rates tell." if knees else ""
     return (
-        f"Measured and bound agree within {_percent(furthest)} in all {len(compared)} runs.{told}"
+        f"Measured and bound agree within {_percent(furthest)} in all {len(compared)} runs.{near}"
     )
 
 

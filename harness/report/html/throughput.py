@@ -143,7 +143,7 @@ class Throughput:
 def collect(runs: Sequence[Run]) -> list[Throughput]:
     """Return the runs of one time base with weights in memory, where there is more than one case.
 
-    A case is a memory and a share of the weights on chip.
+    A case is a memory, a share of the weights on chip and a rate.
     """
     groups: dict[object, list[Run]] = {}
     for run in runs:
@@ -154,7 +154,7 @@ def collect(runs: Sequence[Run]) -> list[Throughput]:
     for members in groups.values():
         believed = [run for run in members if run.result["verdict"] in BELIEVED]
         points = [Point(run, _bound(run.result, run.result["memory"])) for run in believed]
-        if len({(point.name, point.share) for point in points}) > 1:
+        if len({(point.name, point.share, point.offered_hz) for point in points}) > 1:
             names = sorted({point.name for point in points}, key=_rank)
             curves = [_curve(name, [one for one in points if one.name == name]) for name in names]
             collected.append(Throughput(curves, len(members) - len(believed)))
