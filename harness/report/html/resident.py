@@ -197,7 +197,7 @@ def _table(found: Throughput) -> Html:
         )
     titles = (
         "memory", "on chip", "bytes an event", "asked for", "bound", "set by", "completed",
-        "of what is expected", "dropped", "late",
+        "of expected", "dropped", "late",
     )  # fmt: skip
     return tables.plain(
         titles,
