@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.measure.confidence import Interval, in_order, intervals
 from harness.measure.decision import decision
 from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
+from harness.memories import memory_of_board
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
@@ -137,6 +138,7 @@ def build(record: RunRecord) -> Result:
         "facts": dict(record.facts),
     }
     if record.off_chip is not None:
+<<<<<<< HEAD
         result["memory"] = _memory(record.off_chip, counters)
     if record.input_beats > 1:
         result["decision"] = _decision(
@@ -158,9 +160,23 @@ def _decision(found: Decision, beats: int, clock_hz: Fraction) -> DecisionItem:
 
 
 def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+=======
+        result["memory"] = _memory(record, record.off_chip, counters)
+    return result
+
+
+def _memory(record: RunRecord, off_chip: OffChip, counters: Counters | None) -> Memory:
+    chosen = record.evidence.benchmark.memory
+    own = memory_of_board(record.facts.get("target", {}).get("board", ""))
+    model = own.name if own is not None else None
+    if chosen is not None:
+        model = chosen.model
+>>>>>>> finish7
     completed = counters.completed if counters is not None else 0
     used = off_chip.used_bytes
     return {
+        "model": model,
+        "outstanding": off_chip.outstanding,
         "bytes_fetched": off_chip.fetched_bytes,
         "bytes_used": used,
         "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,

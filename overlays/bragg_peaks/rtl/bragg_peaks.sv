@@ -37,8 +37,9 @@ module bragg_peaks
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 1;
   logic valid0, ready0;
-  logic [7:0] data0 [1];
+  logic [7:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(16), .Width(8), .Beats(121), .Lanes(1)
   ) u_unpack (
@@ -46,8 +47,9 @@ module bragg_peaks
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 9;
   logic valid1, ready1;
-  logic [7:0] data1 [9];
+  logic [7:0] data1 [LANES1];
   nn_window #(
     .Rows(11), .Columns(11), .Channels(1), .Width(8), .KernelRows(3), .KernelColumns(3),
     .StrideRows(1), .StrideColumns(1), .PadTop(0), .PadBottom(0), .PadLeft(0), .PadRight(0),
@@ -57,8 +59,9 @@ module bragg_peaks
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 8;
   logic valid2, ready2;
-  logic [18:0] data2 [8];
+  logic [18:0] data2 [LANES2];
   nn_dense #(
     .InBeats(1), .InLanes(9), .Outputs(8), .InWidth(8), .InSigned(0), .WeightWidth(8),
     .AccWidth(19), .Reuse(1), .Weights(L0_WEIGHTS), .Biases(L0_BIASES)
@@ -67,8 +70,9 @@ module bragg_peaks
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 8;
   logic valid3, ready3;
-  logic [7:0] data3 [8];
+  logic [7:0] data3 [LANES3];
   nn_requantise #(
     .Values(8), .InWidth(19), .OutWidth(8), .Shift(9), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -77,8 +81,9 @@ module bragg_peaks
     .out_valid_o(valid3), .out_ready_i(ready3), .out_data_o(data3)
   );
 
+  localparam int unsigned LANES4 = 72;
   logic valid4, ready4;
-  logic [7:0] data4 [72];
+  logic [7:0] data4 [LANES4];
   nn_window #(
     .Rows(9), .Columns(9), .Channels(8), .Width(8), .KernelRows(3), .KernelColumns(3),
     .StrideRows(2), .StrideColumns(2), .PadTop(0), .PadBottom(0), .PadLeft(0), .PadRight(0),
@@ -88,8 +93,9 @@ module bragg_peaks
     .out_valid_o(valid4), .out_ready_i(ready4), .out_data_o(data4)
   );
 
+  localparam int unsigned LANES5 = 8;
   logic valid5, ready5;
-  logic [19:0] data5 [8];
+  logic [19:0] data5 [LANES5];
   nn_dense #(
     .InBeats(1), .InLanes(72), .Outputs(8), .InWidth(8), .InSigned(0), .WeightWidth(8),
     .AccWidth(20), .Reuse(2), .Weights(L1_WEIGHTS), .Biases(L1_BIASES)
@@ -98,8 +104,9 @@ module bragg_peaks
     .out_valid_o(valid5), .out_ready_i(ready5), .out_data_o(data5)
   );
 
+  localparam int unsigned LANES6 = 8;
   logic valid6, ready6;
-  logic [7:0] data6 [8];
+  logic [7:0] data6 [LANES6];
   nn_requantise #(
     .Values(8), .InWidth(20), .OutWidth(8), .Shift(8), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -108,8 +115,9 @@ module bragg_peaks
     .out_valid_o(valid6), .out_ready_i(ready6), .out_data_o(data6)
   );
 
+  localparam int unsigned LANES7 = 16;
   logic valid7, ready7;
-  logic [19:0] data7 [16];
+  logic [19:0] data7 [LANES7];
   nn_dense #(
     .InBeats(16), .InLanes(8), .Outputs(16), .InWidth(8), .InSigned(0), .WeightWidth(8),
     .AccWidth(20), .Reuse(2), .Weights(L2_WEIGHTS), .Biases(L2_BIASES)
@@ -118,8 +126,9 @@ module bragg_peaks
     .out_valid_o(valid7), .out_ready_i(ready7), .out_data_o(data7)
   );
 
+  localparam int unsigned LANES8 = 16;
   logic valid8, ready8;
-  logic [7:0] data8 [16];
+  logic [7:0] data8 [LANES8];
   nn_requantise #(
     .Values(16), .InWidth(20), .OutWidth(8), .Shift(9), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -128,8 +137,9 @@ module bragg_peaks
     .out_valid_o(valid8), .out_ready_i(ready8), .out_data_o(data8)
   );
 
+  localparam int unsigned LANES9 = 2;
   logic valid9, ready9;
-  logic [18:0] data9 [2];
+  logic [18:0] data9 [LANES9];
   nn_dense #(
     .InBeats(1), .InLanes(16), .Outputs(2), .InWidth(8), .InSigned(0), .WeightWidth(8),
     .AccWidth(19), .Reuse(4), .Weights(L3_WEIGHTS), .Biases(L3_BIASES)
@@ -138,8 +148,9 @@ module bragg_peaks
     .out_valid_o(valid9), .out_ready_i(ready9), .out_data_o(data9)
   );
 
+  localparam int unsigned LANES10 = 2;
   logic valid10, ready10;
-  logic [15:0] data10 [2];
+  logic [15:0] data10 [LANES10];
   nn_requantise #(
     .Values(2), .InWidth(19), .OutWidth(16), .Shift(3), .OutSigned(1), .HalfUp(1), .Relu(0),
     .Saturate(1)

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/bragg_peaks/overlay.toml by `harness generate bragg_peaks`; do not edit.
-// overlay digest 7058a6dcd3bfb2a96a424afc3f0b270c
+// overlay digest a26bf60a2ddcc5683d596dc4e5082bdc
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/tokamak_camera/overlay.toml by `harness generate tokamak_camera`; do not edit.
-// overlay digest 1fc23fd4f35df7ddd76678dff3912122
+// overlay digest cd109ed2a01081030da0b2f5693d6d96
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (
