@@ -138,8 +138,7 @@ def build(record: RunRecord) -> Result:
         "facts": dict(record.facts),
     }
     if record.off_chip is not None:
-<<<<<<< HEAD
-        result["memory"] = _memory(record.off_chip, counters)
+        result["memory"] = _memory(record, record.off_chip, counters)
     if record.input_beats > 1:
         result["decision"] = _decision(
             decision(evidence.samples, record.input_beats),
@@ -159,19 +158,12 @@ def _decision(found: Decision, beats: int, clock_hz: Fraction) -> DecisionItem:
     }
 
 
-def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
-=======
-        result["memory"] = _memory(record, record.off_chip, counters)
-    return result
-
-
 def _memory(record: RunRecord, off_chip: OffChip, counters: Counters | None) -> Memory:
     chosen = record.evidence.benchmark.memory
     own = memory_of_board(record.facts.get("target", {}).get("board", ""))
     model = own.name if own is not None else None
     if chosen is not None:
         model = chosen.model
->>>>>>> finish7
     completed = counters.completed if counters is not None else 0
     used = off_chip.used_bytes
     return {
