@@ -29,7 +29,7 @@ def model() -> Model:
     return load_model(FOLDER / "model.json")
 
 
-def energies(model: Model, raw: NDArray[np.int16]) -> NDArray[np.float64]:
+def energies(model: Model, raw: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     return model.output_format.to_float(model.forward(raw)) / COUNTS_PER_GEV
 
 
