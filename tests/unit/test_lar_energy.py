@@ -49,8 +49,10 @@ def test_resolution_on_other_orbits_is_the_stated_one(model: Model) -> None:
     half = np.quantile(np.abs(errors[truth > 1]), 0.68)
     assert half == pytest.approx(STATED["quantised_large_half_width_gev"], rel=0.15)
     assert abs(np.median(errors[truth > 1])) < 0.05
+    rms = np.sqrt((errors**2).mean())
+    assert rms == pytest.approx(STATED["quantised_rms_gev"], rel=0.1)
     # A network that finds nothing has the deposits themselves as its errors.
-    assert np.sqrt((errors**2).mean()) < 0.1 * np.sqrt((truth.astype(np.float64) ** 2).mean())
+    assert rms < 0.25 * np.sqrt((truth.astype(np.float64) ** 2).mean())
     assert abs(STATED["loss"]) < 0.02
 
 
