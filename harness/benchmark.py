@@ -136,6 +136,20 @@ class Require:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalMemory:
+    """What the memory port of the overlay meets, on the virtual board.
+
+    Args:
+        model: Name of a memory of `harness.memories`, instead of the board's own.
+    """
+
+    model: str
+
+    def __post_init__(self) -> None:
+        _check_name("model", self.model)
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """One benchmark; see the README for the file format.
 
@@ -150,6 +164,7 @@ class Benchmark:
         board: Board to run on unless told otherwise.
         accelerator: Register name to value, written before the run.
         require: What must hold for a run to pass.
+        memory: External memory, for an overlay with a port to it; None for the board's own.
     """
 
     schema: int
@@ -162,6 +177,7 @@ class Benchmark:
     board: str = "zcu104"
     accelerator: Mapping[str, int] = field(default_factory=dict)
     require: Require = field(default_factory=Require)
+    memory: ExternalMemory | None = None
 
     def __post_init__(self) -> None:
         for name in ("name", "overlay", "board"):
@@ -202,6 +218,8 @@ class Benchmark:
         """
         content = dataclasses.asdict(self)
         del content["summary"]
+        if self.memory is None:  # as it was before memories could be named
+            del content["memory"]
         arrival = content["arrival"]
         for key in _LATER_KEYS:
             # Where a file lies is no part of it; what it holds is.

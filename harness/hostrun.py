@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness import benchmark as benchmarks
 from harness import session as sessions
 from harness.errors import HarnessError, InputError
+from harness.fabric.weights import load_weights
 from harness.hostpaced.dma_board import DmaBoard
 from harness.hostpaced.links import NullLink
 from harness.hostpaced.pacing import play
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from harness.hostpaced.stillness import Stillness
     from harness.overlay import Overlay
     from harness.report.host_schema import HostResult
+    from harness.report.schema import Named
     from harness.run import Outcome, Progress
     from harness.targets import TimeBase
 
@@ -157,10 +159,19 @@ def run(request: HostRequest, progress: Progress) -> Outcome:
         seeds={"schedule": request.seed}
         | ({"traffic": benchmark.traffic.seed} if benchmark is not None else {}),
         facts={**facts.collect(started, project_root()), "target": dict(opened.facts)},
+        benchmark=None
+        if benchmark is None
+        else {"name": benchmark.name, "digest": benchmark.digest},
+        overlay=None if benchmark is None or request.link == "null" else _overlay_of(benchmark),
     )
     result: HostResult = build(record)
     folder = host_store.write(out_dir, result, played.stamps, played.null)
     return Outcome(folder, EXIT_STATUS[result["verdict"]])
+
+
+def _overlay_of(benchmark: Benchmark) -> Named:
+    overlay = find_overlay(benchmark.overlay)
+    return {"name": overlay.name, "digest": overlay.digest}
 
 
 def _benchmark(request: HostRequest) -> Benchmark | None:
@@ -217,6 +228,8 @@ def _open(
             request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
         )
     )
+    if benchmark.memory is not None:
+        target.use_memory(benchmark.memory.model)
     if request.link == "dma":
         dma = held.enter_context(
             DmaBoard(
@@ -235,6 +248,7 @@ def _open(
         )  # fmt: skip
     session = sessions.start(target, overlay, image, clock_hz, blocks=False)
     sessions.reset(session, overlay, benchmark.accelerator)
+    load_weights(target, session.bench, overlay)
     where = session.ranges[sessions.BENCH]
     link = SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden)
     return _Opened(link, target.name, target.facts(), target.time_base)
@@ -294,7 +308,8 @@ def _play(request: HostRequest, schedule: HostSchedule, link: Link, progress: Pr
     null = NullLink()
     broken_off = None
     progress.stage("calibrating the sender")
-    with stillness(realtime=request.realtime, cpu=request.cpu) as still:
+    interval_ns = int(schedule.interval_ns)
+    with stillness(interval_ns, realtime=request.realtime, cpu=request.cpu) as still:
         # First calls are slow: caches, page faults, the interpreter's own specialisation.
         play(null, _beginning(beginning, NULL_NS, _WARM_UP), still.spin_ns)
         progress.stage("playing to the null link")

@@ -18,6 +18,7 @@ from harness.registers import WINDOW
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _REGISTER_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _WIDTHS = (32, 64, 128, 256, 512, 1024)
+_PORT_WIDTHS = (64, 128, 256, 512)
 _MAX_BEATS = 65_536
 _MAX_CYCLES = 1 << 31
 
@@ -40,16 +41,20 @@ class RegisterSpec:
     Args:
         name: Upper-case name.
         offset: Bytes from the start of the ACCELERATOR window, a multiple of 4.
-        access: `ro` or `rw`.
+        access: `ro`, `rw` or `wo` (a written one acts and reads as zero).
         description: What it means, with its unit.
         reset: Value after configuration.
+        least: Smallest value that an `rw` one keeps; what is smaller is taken for it.
+        most: Largest one, likewise; None where every value of its bits is kept.
     """
 
     name: str
     offset: int
-    access: Literal["ro", "rw"]
+    access: Literal["ro", "rw", "wo"]
     description: str
     reset: int = 0
+    least: int = 0
+    most: int | None = None
 
     def __post_init__(self) -> None:
         named = _REGISTER_NAME.fullmatch(self.name)
@@ -57,6 +62,15 @@ class RegisterSpec:
         within(self.offset, 0, WINDOW["ACCELERATOR"].span_bytes - 4, "offset")
         need(self.offset % 4 == 0, "must be a multiple of 4", "offset", self.offset)
         within(self.reset, 0, 0xFFFF_FFFF, "reset")
+        if self.most is not None:
+            need(self.access == "rw", "bounds a register that keeps nothing", "most", self.access)
+            within(self.most, self.least, 0xFFFF_FFFF, "most")
+            within(self.reset, self.least, self.most, "reset")
+        need(self.most is not None or not self.least, "needs a `most` beside it", "least")
+
+    def kept(self, value: int) -> int:
+        """Return what it holds after a value was written."""
+        return value if self.most is None else min(max(value, self.least), self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,36 @@ class BenchSizes:
         )
         for key, window, row_bytes in sizes:
             within(getattr(self, key), 2, WINDOW[window].span_bytes // row_bytes, f"bench.{key}")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPort:
+    """The AXI4 read master of an accelerator that keeps its weights in external memory.
+
+    Args:
+        data_bits: Bits of a beat.
+        lanes: Weights of a row, a power of two; the layout is `harness.accelerators.streamed`'s.
+        address_bits: Bits of an address.
+        burst_beats: Most beats of a burst; AXI3, as a Zynq-7000 has it, takes 16.
+        prefetch_beats: Beats that are read ahead, a power of two.
+    """
+
+    data_bits: int
+    lanes: int
+    address_bits: int = 40
+    burst_beats: int = 8
+    prefetch_beats: int = 32
+
+    def __post_init__(self) -> None:
+        known = ", ".join(map(str, _PORT_WIDTHS))
+        need(self.data_bits in _PORT_WIDTHS, f"must be one of {known}", "data_bits", self.data_bits)
+        within(self.address_bits, 32, 64, "address_bits")
+        within(self.burst_beats, 1, 16, "burst_beats")
+        within(self.prefetch_beats, self.burst_beats, 1024, "prefetch_beats")
+        for key in ("lanes", "prefetch_beats"):
+            value = getattr(self, key)
+            within(value, 2, 1024, key)
+            need(value & (value - 1) == 0, "must be a power of two", key, value)
 
 
 @dataclass(frozen=True, slots=True)

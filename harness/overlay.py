@@ -18,12 +18,14 @@ from typing import Any
 
 from harness import tomlfile
 from harness.accelerators import Model, load_model
+from harness.accelerators.streamed import Streamed
 from harness.errors import ImageError, OverlayError
 from harness.inventory import find_board
 from harness.manifest import (
     NAME,
     Accelerator,
     BenchSizes,
+    MemoryPort,
     RegisterSpec,
     Stream,
     need,
@@ -45,6 +47,7 @@ __all__ = [
     "Accelerator",
     "BenchSizes",
     "Image",
+    "MemoryPort",
     "Overlay",
     "RegisterSpec",
     "Stream",
@@ -111,6 +114,7 @@ class Overlay:
         bench: Sizes of the measuring IP.
         gpio_bits: Width of an AXI GPIO beside it, `axi_gpio_leds`, for tests of the way to the
             board; 0 for none. Its outputs are left open.
+        memory: Its port to external memory, for weights that lie there; None without one.
         root: Folder that holds `overlays/` and `bitstreams/`.
     """
 
@@ -125,6 +129,7 @@ class Overlay:
     output: Stream
     bench: BenchSizes = field(default_factory=BenchSizes)
     gpio_bits: int = 0
+    memory: MemoryPort | None = None
 
     root: Path = field(init=False, compare=False)
 
@@ -141,6 +146,8 @@ class Overlay:
         for board in self.boards:
             need(_BOARD.fullmatch(board), "is no board name", "boards", board)
             need(self.boards.count(board) == 1, "names a board twice", "boards", board)
+        if self.memory is not None:
+            need(self.accelerator.model, "has no model whose weights it could hold", "memory")
         self.bench.check_windows(self.input.beat_bytes, self.output.beat_bytes)
 
     @property
@@ -168,13 +175,27 @@ class Overlay:
         """
         return None if self.model_path is None else load_model(self.model_path)
 
+    @cached_property
+    def streamed(self) -> Streamed | None:
+        """How its weights lie in external memory; None for an overlay without a port to one.
+
+        Raises:
+            OverlayError: The model file is wrong, or its weights cannot be streamed.
+        """
+        if self.memory is None or self.model is None:
+            return None
+        return Streamed(self.model, self.memory.lanes, self.memory.data_bits // 8)
+
     @property
     def network_sources(self) -> tuple[str, ...]:
-        """The sources generated from the model, below the overlay's folder; none without one."""
+        """The sources generated from the model, below the overlay's folder; none without one.
+
+        Where the weights come from memory the accelerator is written by hand.
+        """
         if self.accelerator.model is None:
             return ()
-        module = self.accelerator.module
-        return f"rtl/{module}_weights_pkg.sv", f"rtl/{module}.sv"
+        package, top = (f"rtl/{self.accelerator.module}{end}.sv" for end in ("_weights_pkg", ""))
+        return (package, top) if self.memory is None else (package,)
 
     @property
     def generated_rtl(self) -> tuple[Path, Path]:
@@ -188,7 +209,8 @@ class Overlay:
         files = sorted((library / "bench").glob("*.sv"))
         if not files:
             raise OverlayError("has no sources of stream_bench", where=str(library / "bench"))
-        used = self.model.library if self.model is not None else ()
+        model = self.model if self.memory is None else None
+        used = model.library if model is not None else ()
         sources = (*self.accelerator.sources, *self.network_sources)
         files += [inside(library, path, self.root) for path in (*used, *self.accelerator.library)]
         files += [inside(self.folder, path, self.root) for path in sources]
@@ -214,8 +236,13 @@ class Overlay:
         """Identity of the design: SHA-256 of manifest, registers and sources, 128 bits in hex."""
         described = dataclasses.asdict(self)
         del described["root"]
+        if self.memory is None:  # as it was before there were such ports
+            del described["memory"]
         if self.accelerator.weights == "on-chip":
             del described["accelerator"]["weights"]  # the default; says nothing that sources do not
+        for item in described["accelerator"]["registers"]:
+            if item["most"] is None:  # as it was before registers could have bounds
+                del item["least"], item["most"]
         registers = [dataclasses.asdict(item) for item in REGISTERS]
         windows = [dataclasses.asdict(item) for item in WINDOWS]
         layout = [GENERATOR_VERSION, ABI, MAGIC, UNMAPPED_WORD, registers, windows]

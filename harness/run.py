@@ -22,10 +22,12 @@ from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
+from harness.fabric.weights import load_weights
 from harness.inventory import find_board
 from harness.measure.evidence import Evidence
 from harness.measure.theory import Theory, hold_to_theory
 from harness.measure.verdict import Verdict, interrupted, judge
+from harness.memories import find_memory
 from harness.overlay import Overlay, find_overlay, project_root
 from harness.report import facts, store
 from harness.report.result import RunRecord, build
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
     from harness.fabric.watch import Watcher
+    from harness.fabric.weights import Weights
     from harness.inventory import Board
+    from harness.manifest import RegisterSpec
     from harness.session import Session
     from harness.targets import Target
 
@@ -145,12 +149,15 @@ def run(
             request.target, board, progress.stage, wait_s=request.wait_s, purpose=benchmark.name
         )
     ) as target:
+        if benchmark.memory is not None:
+            target.use_memory(benchmark.memory.model)
         session = sessions.start(target, overlay, image, float(clock_hz))
         progress.stage("loading events")
-        _load(session, overlay, benchmark, payload, schedule, deadline)
+        weights = _load(session, overlay, benchmark, payload, schedule, deadline)
         watch = _watch(session, benchmark, deadline, watcher) if watcher is not None else None
         progress.stage("playing")
         samples, broken_off = _play(session, benchmark, schedule, progress, watch)
+        off_chip = None if weights is None else weights.off_chip()
         found = {**target.facts(), "events_sha256": payload.events.sha256}
         time_base, name = target.time_base, target.name
 
@@ -191,8 +198,12 @@ def run(
         seeds=_seeds(benchmark),
         facts={**facts.collect(started, project_root()), "target": found},
         theory=theory,
-        residency=residency(overlay),
+        residency=residency(
+            overlay, None if off_chip is None else off_chip.each(counters.completed)
+        ),
+        off_chip=off_chip,
         groups=schedule.groups,
+        input_beats=overlay.input.beats,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -218,6 +229,14 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 why=f"it has room for {most}",
                 hint=f"at most {most}",
             )
+    if benchmark.memory is not None:
+        find_memory(benchmark.memory.model)
+        if overlay.memory is None:
+            raise BenchmarkError(
+                f"overlay {overlay.name} has no port to external memory",
+                where="memory.model",
+                hint="remove it",
+            )
     known = {register.name: register for register in overlay.accelerator.registers}
     for name in benchmark.accelerator:
         if name not in known or known[name].access != "rw":
@@ -226,6 +245,18 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 where=f"accelerator.{name}",
                 hint=near(name, list(known)) if known else "remove it",
             )
+        _check_kept(known[name], benchmark.accelerator[name])
+
+
+def _check_kept(register: RegisterSpec, value: int) -> None:
+    """Refuse a value that the register would take for another."""
+    if register.kept(value) != value:
+        raise BenchmarkError(
+            f"{value} is out of bounds",
+            where=f"accelerator.{register.name}",
+            why=f"the register keeps {register.least}..{register.most}",
+            hint=register.description,
+        )
 
 
 def clock_of(benchmark: Benchmark, overlay: Overlay, board: Board) -> Fraction:
@@ -288,7 +319,8 @@ def _load(
     payload: Payload,
     schedule: Schedule,
     deadline_cycles: int | None,
-) -> None:
+) -> Weights | None:
+    """Fill memories and registers; return the weights if the overlay keeps them elsewhere."""
     bench = session.bench
     sessions.reset(session, overlay, benchmark.accelerator)
     bench.load_events(payload.inputs)
@@ -304,6 +336,7 @@ def _load(
             trace_start=benchmark.run.trace_start,
         )
     )
+    return load_weights(session.target, bench, overlay)
 
 
 def _watch(

@@ -38,7 +38,7 @@ Found = dict[str, float]
 def ours(rate_hz: int, events: int, seed: int, *, realtime: bool) -> tuple[Found, Found, str]:
     """Return issue lag, response and the scheduling that was got."""
     schedule = draw(Fraction(rate_hz), events, "poisson", seed)
-    with stillness(realtime=realtime) as still:
+    with stillness(int(schedule.interval_ns), realtime=realtime) as still:
         play(NullLink(), draw(Fraction(rate_hz), 200, "poisson", seed), still.spin_ns)
         stamps, failure = play(NullLink(), schedule, still.spin_ns)
     if failure is not None:

@@ -17,7 +17,7 @@ def add_parser(commands: Commands) -> None:
         "compare",
         help="compare runs with each other, or with what was accepted",
         description="Compare runs with the first one. Simulated runs must agree to the last cycle; "
-        "runs on hardware are replicates and are compared by ranks.",
+        "runs on hardware, and those that a host paced, are replicates and are compared by ranks.",
         epilog="exit status: 0 no regression, 1 a regression or change, 2 the runs are not alike, "
         "3 nobody can tell",
     )
@@ -36,8 +36,19 @@ def add_parser(commands: Commands) -> None:
         "--allow",
         action="append",
         default=[],
-        choices=("benchmark", "overlay", "clock", "time-base", "board"),
-        help="compare although they differ in this; may be repeated",
+        choices=(
+            "benchmark",
+            "overlay",
+            "clock",
+            "time-base",
+            "board",
+            "link",
+            "schedule",
+            "sender",
+            "machine",
+        ),
+        help="compare although they differ in this; may be repeated (the last four are of runs "
+        "that a host paced)",
     )
     compare.add_argument(
         "--alpha",

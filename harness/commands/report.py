@@ -35,8 +35,12 @@ def main(options: argparse.Namespace) -> int:
     """Write reports of stored runs."""
     from harness.report import html, markdown  # noqa: PLC0415
     from harness.report.html import gather  # noqa: PLC0415
+    from harness.sweep import journal  # noqa: PLC0415
 
     runs, unreadable = gather.gather(options.result)
+    for folder in options.result:
+        # What a sweep could not measure must not vanish from its report.
+        unreadable.update(journal.unmeasured(folder))
     if options.output or not (options.markdown or options.plots):
         page = options.output or Path("report.html")
         gather.write(page, html.render(runs, unreadable))

@@ -19,12 +19,15 @@ def add_parser(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print one stored run."""
-    from harness.report import reader, selection, terminal  # noqa: PLC0415
+    from harness.report import host_listing, reader, selection, terminal  # noqa: PLC0415
 
     folder = reader.open_folder(selection.find_run(options.run, options.out))
     folder.verify()
+    paced = host_listing.read(folder)
     if options.json:
-        print(json.dumps(folder.result(), indent=2))
+        print(json.dumps(folder.result() if paced is None else paced, indent=2))
+    elif paced is not None:
+        host_listing.show_one(paced, folder.path)
     else:
         terminal.show(folder.result(), folder.histograms(), folder.path)
     return 0

@@ -18,8 +18,8 @@ def add_parser(commands: Commands) -> None:
         description="Run every combination of the given values, or search between two rates or "
         "depths. Each point is an ordinary run folder; a sweep that was killed goes on with "
         "--resume.",
-        epilog="exit status: 0 all points measured, 1 a search found nothing, 2 bad input, 3 a run "
-        "is invalid, 4 a point failed",
+        epilog="exit status: 0 all points measured, or skipped since their parts do not go "
+        "together, 1 a search found nothing, 2 bad input, 3 a run is invalid, 4 a point failed",
     )
     sweep.set_defaults(command=main)
     sweep.add_argument("benchmark", nargs="?", help="suite/name, or the path of a benchmark file")
@@ -49,6 +49,9 @@ def add_parser(commands: Commands) -> None:
     sweep.add_argument("--out", type=Path, metavar="DIR", help="folder of the sweep, to be made")
     sweep.add_argument("--resume", type=Path, metavar="DIR", help="go on with a sweep begun there")
     sweep.add_argument(
+        "--retry", action="store_true", help="with --resume: run again also what failed"
+    )
+    sweep.add_argument(
         "--jobs", type=positive, default=1, metavar="N", help="points side by side (default: 1)"
     )
     sweep.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -65,7 +68,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         with Progress(quiet=options.json) as progress:
             if plan is None:
-                outcome = engine.resume(folder, options.jobs, progress)
+                outcome = engine.resume(folder, options.jobs, progress, retry=options.retry)
             else:
                 outcome = engine.begin(folder, plan, options.jobs, progress)
     except KeyboardInterrupt:

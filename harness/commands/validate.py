@@ -85,6 +85,8 @@ def main(options: argparse.Namespace) -> int:
 
     request = _request(options)
     before = certificate.read(options.against) if options.against else None
+    for path in (options.output, options.junit):
+        certificate.check_place(path)
     with Progress(quiet=options.json) as progress:
         found = engine.validate(request, progress)
     changes = []

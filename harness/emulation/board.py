@@ -74,6 +74,9 @@ class FabricLike(Protocol):
     def flush(self) -> None:
         """Forget what is queued either way."""
 
+    def attach(self, arena: ContiguousMemory, clock: Callable[[], Fraction | None]) -> None:
+        """Let its memory port, if it has one, read `arena`; `clock` says its clock in Hz."""
+
     def close(self) -> None:
         """Give it back; twice is harmless."""
 
@@ -142,6 +145,7 @@ class VirtualBoard:
         design = parse_hwh(hwh_text)
         acceptance.check_emulated_design(self.board, design)
         fabric = self._build(facts["digest"])
+        fabric.attach(self.memory, lambda: self.pl_clock_hz)
         self._fold()
         self._fabric, self._design = fabric, design
         self._epoch_cycle = fabric.cycle

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 SHIM = Path(__file__).with_name("fabric.cpp")
+HEADERS = (Path(__file__).with_name("memory_model.h"),)
 TOP = "fabric_top"
 STEP_TIMEOUT_S = 900
 VERILATOR_FLAGS = (
@@ -128,7 +129,7 @@ def key_of(recipe: Recipe) -> str:
         version, _compiler_version(), *recipe.flags, *COMPILER_FLAGS, *recipe.macros,
     ):  # fmt: skip
         digest.update(part.encode() + b"\0")
-    for source in (recipe.shim, *recipe.sources):
+    for source in (recipe.shim, *HEADERS, *recipe.sources):
         content = _read(source)
         digest.update(f"{source.name}\0{len(content)}\0".encode())
         digest.update(content)

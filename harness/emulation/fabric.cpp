@@ -4,7 +4,8 @@
 // AXI4-Lite word accesses, two byte queues for the DMA streams, and `run`. A failed assertion or a
 // $fatal in the RTL breaks the instance: its text is kept, and every later call reports it.
 //
-// Compiled with FABRIC_IN_BYTES and FABRIC_OUT_BYTES, the widths of the streams.
+// Compiled with FABRIC_IN_BYTES and FABRIC_OUT_BYTES, the widths of the streams, and for a fabric with a
+// port to memory with FABRIC_MEMORY_BYTES, the width of that.
 
 #include <cstdarg>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "Vfabric_top.h"
+#include "memory_model.h"
 #include "verilated.h"
 
 namespace {
@@ -47,6 +49,9 @@ class Fabric {
     top_->s_axi_bready = top_->s_axi_rready = 1;
     top_->s_axis_dma_tvalid = 0;
     top_->m_axis_dma_tready = 1;
+#ifdef FABRIC_MEMORY_BYTES
+    top_->m_axi_arready = top_->m_axi_rvalid = 0;
+#endif
     top_->aresetn = 0;
     run(kResetCycles);
     top_->aresetn = 1;
@@ -119,6 +124,8 @@ class Fabric {
     top_->m_axis_dma_tready = 1;
   }
 
+  MemoryModel memory;
+
   size_t unsent() const { return source_.size(); }
   uint64_t cycles() const { return cycles_; }
 
@@ -135,16 +142,38 @@ class Fabric {
       std::memcpy(beat.data.data(), &top_->m_axis_dma_tdata, FABRIC_OUT_BYTES);
       sink_.push_back(std::move(beat));
     }
+#ifdef FABRIC_MEMORY_BYTES
+    const bool asked = top_->m_axi_arvalid && top_->m_axi_arready && top_->aresetn;
+    const bool taken = top_->m_axi_rvalid && top_->m_axi_rready;
+    const uint64_t address = top_->m_axi_araddr;
+    const uint32_t beats = top_->m_axi_arlen + 1u;
+#endif
     top_->aclk = 1;
     top_->eval();
     top_->aclk = 0;
     ++cycles_;
+#ifdef FABRIC_MEMORY_BYTES
+    memory.clock(asked, address, beats, FABRIC_MEMORY_BYTES, taken);
+    serve();
+#endif
     if (sent) {
       source_.pop_front();
       offer();
     }
     top_->m_axis_dma_tready = sink_.size() < kSinkLimitBeats;
   }
+
+#ifdef FABRIC_MEMORY_BYTES
+  // What the memory shows in the coming cycle.
+  void serve() {
+    top_->m_axi_arready = memory.address_ready();
+    top_->m_axi_rvalid = memory.data_valid();
+    if (!memory.data_valid()) return;
+    memory.data(reinterpret_cast<uint8_t*>(&top_->m_axi_rdata), FABRIC_MEMORY_BYTES);
+    top_->m_axi_rresp = memory.response();
+    top_->m_axi_rlast = memory.last();
+  }
+#endif
 
   void step() {
     settle();
@@ -274,6 +303,15 @@ int fabric_pop(Fabric* fabric, uint8_t* data, size_t room, size_t* bytes, int* l
     return int{kOk};
   });
 }
+
+// Gives the memory port, if there is one, an arena that lies at a physical address.
+void fabric_attach(Fabric* fabric, const uint8_t* arena, uint64_t base, uint64_t bytes,
+                   const MemoryParameters* parameters) {
+  fabric->memory.configure(*parameters);
+  fabric->memory.attach(arena, base, bytes);
+}
+
+void fabric_period(Fabric* fabric, uint64_t period_fs) { fabric->memory.set_period(period_fs); }
 
 void fabric_flush(Fabric* fabric) { fabric->flush(); }
 size_t fabric_unsent(const Fabric* fabric) { return fabric->unsent(); }

@@ -11,13 +11,19 @@ import numpy as np
 from harness.errors import BusError, ToolchainError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from harness.emulation.memory import ContiguousMemory
+    from harness.memories import Memory
+
 _BUS_ERROR, _TIMEOUT, _BROKEN = 1, 2, 3
 _P = ctypes.c_void_p
 _SIZE = ctypes.c_size_t
+_FS = 10**15
 _SIGNATURES: dict[str, tuple[type | None, list[type]]] = {
     "fabric_new": (_P, [ctypes.c_int, ctypes.c_char_p, _SIZE]),
     "fabric_free": (None, [_P]),
@@ -26,11 +32,41 @@ _SIGNATURES: dict[str, tuple[type | None, list[type]]] = {
     "fabric_write": (ctypes.c_int, [_P, ctypes.c_uint32, _SIZE, _P, _P]),
     "fabric_push": (ctypes.c_int, [_P, ctypes.c_char_p, _SIZE, ctypes.c_int]),
     "fabric_pop": (ctypes.c_int, [_P, _P, _SIZE, _P, _P]),
+    "fabric_attach": (None, [_P, _P, ctypes.c_uint64, ctypes.c_uint64, _P]),
+    "fabric_period": (None, [_P, ctypes.c_uint64]),
     "fabric_flush": (None, [_P]),
     "fabric_unsent": (_SIZE, [_P]),
     "fabric_cycles": (ctypes.c_uint64, [_P]),
     "fabric_broken": (ctypes.c_char_p, [_P]),
 }
+
+
+class MemoryParameters(ctypes.Structure):
+    """As `memory_model.h` has them; times in femtoseconds."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            "granule_bytes", "granule_fs", "latency_fs", "row_miss_fs", "banks", "row_bytes",
+            "refresh_every_fs", "refresh_fs", "bursts", "port_bytes",
+        )
+    )  # fmt: skip
+
+
+def parameters_of(memory: Memory) -> MemoryParameters:
+    """Return a memory's figures as the model takes them."""
+    return MemoryParameters(
+        granule_bytes=memory.granule_bytes,
+        granule_fs=round(memory.granule_bytes * _FS / memory.bytes_per_s),
+        latency_fs=round(memory.latency_ns * 1e6),
+        row_miss_fs=round(memory.row_miss_ns * 1e6),
+        banks=memory.banks,
+        row_bytes=memory.row_bytes,
+        refresh_every_fs=round(memory.refresh_every_ns * 1e6),
+        refresh_fs=round(memory.refresh_ns * 1e6),
+        bursts=memory.bursts,
+        port_bytes=memory.port_bytes,
+    )
 
 
 def _load(library: Path) -> ctypes.CDLL:
@@ -54,12 +90,23 @@ class Fabric:
         in_bytes: Bytes of a beat towards the fabric.
         out_bytes: Bytes of a beat from the fabric.
         seed: Of the random state the registers start from; results must not depend on it.
+        memory: What its memory port reaches; None for a fabric without one.
 
     Raises:
         ToolchainError: The library is not one of ours, or the model does not start.
     """
 
-    def __init__(self, library: Path, *, in_bytes: int, out_bytes: int, seed: int = 1) -> None:
+    def __init__(
+        self,
+        library: Path,
+        *,
+        in_bytes: int,
+        out_bytes: int,
+        seed: int = 1,
+        memory: Memory | None = None,
+    ) -> None:
+        self._memory = memory
+        self._clock: Callable[[], Fraction | None] | None = None
         self._library = _load(library)
         self._in_bytes = in_bytes
         self._out_bytes = out_bytes
@@ -72,6 +119,31 @@ class Fabric:
         self._handle: int | None = handle
         self._finalizer = weakref.finalize(self, self._library.fabric_free, handle)
 
+    def attach(self, arena: ContiguousMemory, clock: Callable[[], Fraction | None]) -> None:
+        """Let the memory port reach contiguous memory, if the fabric has one.
+
+        Args:
+            arena: What it reads.
+            clock: Says the frequency of the fabric clock, in Hz; None while it stands still.
+        """
+        if self._memory is None:
+            return
+        parameters = parameters_of(self._memory)
+        self._arena, self._clock = arena, clock  # the model reads the arena's bytes
+        self._library.fabric_attach(
+            self._open(),
+            arena.whole.ctypes.data,
+            arena.base,
+            arena.size_bytes,
+            ctypes.byref(parameters),
+        )
+
+    def _keep_time(self) -> None:
+        """Tell the memory model how long a cycle is: it may have changed since."""
+        frequency = self._clock() if self._clock is not None else None
+        if frequency is not None:
+            self._library.fabric_period(self._open(), round(_FS / frequency))
+
     @property
     def cycle(self) -> int:
         """Clock cycles since the model was made, reset included."""
@@ -83,6 +155,7 @@ class Fabric:
         Raises:
             BusError: An assertion of the RTL failed, now or before.
         """
+        self._keep_time()
         self._check(self._library.fabric_run(self._open(), cycles), "running", 0)
 
     def read(self, offset: int, words: int) -> NDArray[np.uint32]:
@@ -91,6 +164,7 @@ class Fabric:
         Raises:
             BusError: SLVERR, no answer, or a broken fabric.
         """
+        self._keep_time()
         data = np.empty(words, np.uint32)
         done = _SIZE()
         status = self._library.fabric_read(
@@ -105,6 +179,7 @@ class Fabric:
         Raises:
             BusError: SLVERR, no answer, or a broken fabric.
         """
+        self._keep_time()
         data = np.ascontiguousarray(words, np.uint32)
         done = _SIZE()
         status = self._library.fabric_write(

@@ -48,6 +48,11 @@ class ContiguousMemory:
         self._blocks: list[Block] = []  # by address
 
     @property
+    def whole(self) -> NDArray[np.uint8]:
+        """All of it, not copied; the place never changes."""
+        return self._arena
+
+    @property
     def free_bytes(self) -> int:
         """Bytes not allocated, in however many pieces."""
         return self.size_bytes - sum(block.size_bytes for block in self._blocks)

@@ -132,6 +132,10 @@ class StreamBench:
         """Write one of the accelerator's own registers, at a byte offset."""
         self._write(WINDOW["ACCELERATOR"].offset + offset, np.array([value], np.uint32))
 
+    def get_accelerator(self, offset: int) -> int:
+        """Read one of the accelerator's own registers, at a byte offset."""
+        return int(self._target.read(self._base + WINDOW["ACCELERATOR"].offset + offset, 1)[0])
+
     def configure(self, mode: Config) -> None:
         """Set path, schedule kind and output check; `arm` does so for a run of the player."""
         self._set("CONFIG", mode)

@@ -3,6 +3,7 @@
     processing system -- control interconnect -- stream_bench_0, axi_dma_0 (registers)
     axi_dma_0 == streams == stream_bench_0
     where the manifest wants one: axi_gpio_leds (registers), its outputs open
+    where the overlay has a port to memory: stream_bench_0 -- memory interconnect
     axi_dma_0 -- memory interconnect -- processing system (memory port)
 
 One clock from the processing system drives everything.

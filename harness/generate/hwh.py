@@ -89,8 +89,10 @@ def _modules(design: BlockDesign) -> list[Module]:
     gpio = [_gpio(design)] if design.gpio_parameters else []
     masters = 2 + len(gpio)
     control = _interconnect(CONTROL_INTERCONNECT, "lite", masters=masters, slaves=1, bits=32)
-    widest = max(design.overlay.input.width_bits, design.overlay.output.width_bits)
-    memory = _interconnect(MEMORY_INTERCONNECT, "full", masters=1, slaves=2, bits=widest)
+    reads, streams = design.overlay.memory, (design.overlay.input, design.overlay.output)
+    widest = max(*(stream.width_bits for stream in streams), reads.data_bits if reads else 0)
+    slaves = 3 if reads else 2
+    memory = _interconnect(MEMORY_INTERCONNECT, "full", masters=1, slaves=slaves, bits=widest)
     reset = _reset()
     names = design.ps
     connect_bus(ps, names.control_bus, control, "S00_AXI")
@@ -102,6 +104,8 @@ def _modules(design: BlockDesign) -> list[Module]:
     connect_bus(bench, "m_axis_dma", dma, "S_AXIS_S2MM")
     connect_bus(dma, "M_AXI_MM2S", memory, "S00_AXI")
     connect_bus(dma, "M_AXI_S2MM", memory, "S01_AXI")
+    if reads is not None:
+        connect_bus(bench, "m_axi", memory, "S02_AXI")
     connect_bus(memory, "M00_AXI", ps, names.memory_bus)
     clocked = (
         (ps, (names.control_clock, names.memory_clock)),
@@ -250,14 +254,21 @@ def _dma(design: BlockDesign) -> Module:
     module.add_bus(Bus("M_AXI_S2MM", "write", "MASTER", "m_axi_s2mm_", s2mm))
     module.add_bus(Bus("M_AXIS_MM2S", "axis", "MASTER", "m_axis_mm2s_", mm2s))
     module.add_bus(Bus("S_AXIS_S2MM", "axis", "SLAVE", "s_axis_s2mm_", s2mm))
-    memory, segment = design.ps.memory_bus, design.ps.memory_segment
-    module.memory_map = [
-        _range(
-            design.ps.instance, segment, 0, MEMORY_BYTES[design.board.family], bus, memory, "MEMORY"
-        )
-        for bus in ("M_AXI_MM2S", "M_AXI_S2MM")
-    ]
+    module.memory_map = [_memory_of(design, bus) for bus in ("M_AXI_MM2S", "M_AXI_S2MM")]
     return module
+
+
+def _memory_of(design: BlockDesign, bus: str) -> dict[str, str]:
+    """Return the memory map of a master: all of the board's memory."""
+    return _range(
+        design.ps.instance,
+        design.ps.memory_segment,
+        0,
+        MEMORY_BYTES[design.board.family],
+        bus,
+        design.ps.memory_bus,
+        "MEMORY",
+    )
 
 
 def _gpio(design: BlockDesign) -> Module:
@@ -296,6 +307,9 @@ def _bench(design: BlockDesign) -> Module:
         bus = Bus(name, "axis", "SLAVE", f"{name}_", width, parameters=stream)
         bus.role = "MASTER" if role == "MASTER" else "SLAVE"
         module.add_bus(bus)
+    if (port := design.overlay.memory) is not None:
+        module.add_bus(Bus("m_axi", "read", "MASTER", "m_axi_", port.data_bits, port.address_bits))
+        module.memory_map = [_memory_of(design, "m_axi")]
     return module
 
 

@@ -14,7 +14,7 @@ from harness.registers import ADDRESS_BITS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.overlay import Overlay
+    from harness.overlay import MemoryPort, Overlay
 
 _LITE: tuple[tuple[str, str, int], ...] = (
     ("input", "awaddr", ADDRESS_BITS),
@@ -37,7 +37,31 @@ _LITE: tuple[tuple[str, str, int], ...] = (
     ("output", "rvalid", 1),
     ("input", "rready", 1),
 )
+_FIXED = {
+    "arburst": "2'b01",  # INCR
+    "arcache": "4'b0011",  # modifiable: an interconnect may change its width
+    "arprot": "3'b000",
+}
 _UNUSED = ("awprot", "arprot")  # unprivileged accesses all; the port is part of the bus
+
+
+def _memory_ports(port: MemoryPort) -> tuple[tuple[str, str, int], ...]:
+    """Return the read channels of an AXI4 master: direction, name and bits of each signal."""
+    return (
+        ("output", "araddr", port.address_bits),
+        ("output", "arlen", 8),
+        ("output", "arsize", 3),
+        ("output", "arburst", 2),
+        ("output", "arcache", 4),
+        ("output", "arprot", 3),
+        ("output", "arvalid", 1),
+        ("input", "arready", 1),
+        ("input", "rdata", port.data_bits),
+        ("input", "rresp", 2),
+        ("input", "rlast", 1),
+        ("input", "rvalid", 1),
+        ("output", "rready", 1),
+    )
 
 
 def fabric_top(overlay: Overlay) -> str:
@@ -76,7 +100,7 @@ def _ports(overlay: Overlay) -> Iterator[str]:
         "aclk",
         1,
         "xilinx.com:signal:clock:1.0 aclk CLK",
-        "ASSOCIATED_BUSIF s_axi:s_axis_dma:m_axis_dma, ASSOCIATED_RESET aresetn",
+        f"ASSOCIATED_BUSIF {_buses(overlay)}, ASSOCIATED_RESET aresetn",
     )
     yield _port(
         "input", "aresetn", 1, "xilinx.com:signal:reset:1.0 aresetn RST", "POLARITY ACTIVE_LOW"
@@ -107,6 +131,24 @@ def _ports(overlay: Overlay) -> Iterator[str]:
                 f"xilinx.com:interface:axis:1.0 {bus} {name.upper()}",
                 f"TDATA_NUM_BYTES {bits // 8}, HAS_TKEEP 1, HAS_TLAST 1" if name == "tdata" else "",
             )
+
+    if (port := overlay.memory) is not None:
+        for index, (direction, name, bits) in enumerate(_memory_ports(port)):
+            yield _port(
+                direction,
+                f"m_axi_{name}",
+                bits,
+                f"xilinx.com:interface:aximm:1.0 m_axi {name.upper()}",
+                f"PROTOCOL AXI4, DATA_WIDTH {port.data_bits}, ADDR_WIDTH {port.address_bits}, "
+                f"READ_WRITE_MODE READ_ONLY, MAX_BURST_LENGTH {port.burst_beats}, "
+                f"NUM_READ_OUTSTANDING {port.prefetch_beats // port.burst_beats}"
+                if index == 0
+                else "",
+            )
+
+
+def _buses(overlay: Overlay) -> str:
+    return "s_axi:s_axis_dma:m_axis_dma" + (":m_axi" if overlay.memory is not None else "")
 
 
 def accelerator_parameters(overlay: Overlay) -> dict[str, int]:
@@ -151,6 +193,19 @@ def _body(overlay: Overlay) -> list[str]:
     for name, outward in (("we", True), ("addr", True), ("wdata", True), ("rdata", False)):
         bench_ports[f"cfg_{name}_{'o' if outward else 'i'}"] = f"cfg_{name}"
         accelerator_ports[f"cfg_{name}_{'i' if outward else 'o'}"] = f"cfg_{name}"
+    settings = accelerator_parameters(overlay)
+    constants = []
+    if (memory := overlay.memory) is not None:
+        settings |= {"MemAddrWidth": memory.address_bits, "MemDataWidth": memory.data_bits}
+        # A burst that is under way must end, whatever becomes of the run: the bus has its own.
+        accelerator_ports["bus_rst_ni"] = "aresetn"
+        fixed = _FIXED | {"arsize": f"3'd{(memory.data_bits // 8).bit_length() - 1}"}
+        for direction, name, _ in _memory_ports(memory):
+            if name in fixed:
+                constants.append(f"  assign m_axi_{name} = {fixed[name]};")
+            else:
+                accelerator_ports[f"m_axi_{name}_{direction[0]}"] = f"m_axi_{name}"
+        constants.append("")
     return [
         "  wire acc_rst_n, in_valid, in_ready, in_last, out_valid, out_ready, out_last, cfg_we;",
         f"  wire [{in_width - 1}:0] in_data;",
@@ -161,12 +216,13 @@ def _body(overlay: Overlay) -> list[str]:
         "  // Beats are always whole.",
         f"  assign m_axis_dma_tkeep = {{{out_width // 8}{{1'b1}}}};",
         "",
+        *constants,
         *_instance("stream_bench", "u_bench", bench_parameters(overlay), bench_ports),
         "",
         *_instance(
             overlay.accelerator.module,
             "u_accelerator",
-            accelerator_parameters(overlay),
+            settings,
             accelerator_ports,
         ),
         "",

@@ -60,7 +60,7 @@ set_property -dict [list \\
 ] [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_dma:7.1 {dma}]
 set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI {controlled}] \\
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 {control}]
-set_property -dict [list CONFIG.NUM_SI 2 CONFIG.NUM_MI 1] \\
+set_property -dict [list CONFIG.NUM_SI {masters} CONFIG.NUM_MI 1] \\
   [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect:1.0 {memory}]
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 {reset}
 {gpio_cell}
@@ -72,7 +72,7 @@ foreach {{from to}} {{
   {bench}/m_axis_dma {dma}/S_AXIS_S2MM
   {dma}/M_AXI_MM2S {memory}/S00_AXI
   {dma}/M_AXI_S2MM {memory}/S01_AXI
-  {memory}/M00_AXI {ps}/{memory_bus}
+{port_wire}  {memory}/M00_AXI {ps}/{memory_bus}
 }} {{
   connect_bd_intf_net [get_bd_intf_pins $from] [get_bd_intf_pins $to]
 }}
@@ -96,9 +96,14 @@ foreach space {{Data_MM2S Data_S2MM}} {{
   assign_bd_address -offset 0x0 -range {memory_bytes:#x} \\
     -target_address_space [get_bd_addr_spaces {dma}/$space] [get_bd_addr_segs {memory_segment}]
 }}
-validate_bd_design
+{port_range}validate_bd_design
 save_bd_design
 
+"""
+
+_PORT_RANGE = """\
+assign_bd_address -offset 0x0 -range {size:#x} \\
+  -target_address_space [get_bd_addr_spaces {bench}/m_axi] [get_bd_addr_segs {segment}]
 """
 
 _GPIO_CELL = """\
@@ -188,7 +193,15 @@ def vivado_script(overlay: Overlay, board: Board) -> str:
             base=design.gpio_base,
             size=GPIO_BYTES,
         )
+    reach, memory_bytes = f"{ps.instance}/{segment}/{ps.memory_segment}", MEMORY_BYTES[board.family]
+    port_wire = port_range = ""
+    if overlay.memory is not None:
+        port_wire = f"  {BENCH}/m_axi {MEMORY_INTERCONNECT}/S02_AXI\n"
+        port_range = _PORT_RANGE.format(size=memory_bytes, bench=BENCH, segment=reach)
     nets = _NETS.format(
+        masters=2 if overlay.memory is None else 3,
+        port_wire=port_wire,
+        port_range=port_range,
         ps=ps.instance,
         bench=BENCH,
         dma=DMA,
@@ -209,8 +222,8 @@ def vivado_script(overlay: Overlay, board: Board) -> str:
         gpio_nets=wires,
         dma_base=design.dma_base,
         dma_bytes=DMA_BYTES,
-        memory_bytes=MEMORY_BYTES[board.family],
-        memory_segment=f"{ps.instance}/{segment}/{ps.memory_segment}",
+        memory_bytes=memory_bytes,
+        memory_segment=reach,
     )
     build = _BUILD.format(
         name=overlay.name, board=board.name, digest=overlay.digest, access=overlay.digest[:8]

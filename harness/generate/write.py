@@ -19,6 +19,7 @@ from harness.overlay import EMULATION, parse_overlay
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.accelerators import Model
     from harness.overlay import Overlay
 
 __all__ = ["generate", "generated_files"]
@@ -81,6 +82,20 @@ def _holds_real_image(record_path: Path) -> bool:
     return not str(told).startswith(EMULATION)
 
 
+def _timing(overlay: Overlay, model: Model) -> list[tuple[str, int | None, int | None]]:
+    """Return key, manifest's and model's value of the contract of a network with its weights."""
+    bits = overlay.input.width_bits, overlay.output.width_bits
+    said = overlay.accelerator
+    return [
+        (
+            "accelerator.initiation_interval_cycles",
+            said.initiation_interval_cycles,
+            model.interval_cycles(*bits),
+        ),
+        ("accelerator.latency_cycles", said.latency_cycles, model.latency_cycles(*bits)),
+    ]
+
+
 def _network(overlay: Overlay) -> dict[Path, bytes]:
     """Return weights and top of the accelerator, for an overlay that has a model."""
     model = overlay.model
@@ -96,16 +111,7 @@ def _network(overlay: Overlay) -> dict[Path, bytes]:
         ("output.values", overlay.output.values, model.outputs),
         ("output.format", overlay.output.format, model.output_format),
         ("output.beats", overlay.output.beats, model.pack(out_bits).out_beats),
-        (
-            "accelerator.initiation_interval_cycles",
-            accelerator.initiation_interval_cycles,
-            model.interval_cycles(in_bits, out_bits),
-        ),
-        (
-            "accelerator.latency_cycles",
-            accelerator.latency_cycles,
-            model.latency_cycles(in_bits, out_bits),
-        ),
+        *([] if overlay.memory is not None else _timing(overlay, model)),
     ):
         if said != found:
             raise OverlayError(
@@ -117,8 +123,12 @@ def _network(overlay: Overlay) -> dict[Path, bytes]:
     # Only these overlays need what writes networks.
     from harness.generate.accelerator import network_top  # noqa: PLC0415
     from harness.generate.network import weights_package  # noqa: PLC0415
+    from harness.generate.streaming import streaming_package  # noqa: PLC0415
 
-    package, top = (overlay.folder / path for path in overlay.network_sources)
+    sources = [overlay.folder / path for path in overlay.network_sources]
+    if overlay.memory is not None:
+        return {sources[0]: streaming_package(model, overlay.memory).encode()}
+    package, top = sources
     return {
         package: weights_package(model).encode(),
         top: network_top(model, in_bits, out_bits).encode(),

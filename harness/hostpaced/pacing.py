@@ -88,10 +88,10 @@ def play(link: Link, schedule: HostSchedule, spin_ns: int) -> tuple[Stamps, Harn
     receiver = None if link.synchronous else _Receiver(link, done.data, events)
     try:
         if receiver is None:
-            _send_and_wait(link, due, sent.data, done.data, spin_ns)
+            _send(link, due, sent.data, done.data, spin_ns)
         else:
             receiver.start()
-            _send(link, due, sent.data, spin_ns)
+            _send(link, due, sent.data, None, spin_ns)
             receiver.drain()
         link.finish()
     except HarnessError as error:
@@ -109,10 +109,19 @@ def play(link: Link, schedule: HostSchedule, spin_ns: int) -> tuple[Stamps, Harn
     return Stamps(schedule.due_ns, sent, done), failure
 
 
-def _send_and_wait(
-    link: Link, due: Sequence[int], sent: memoryview, done: memoryview, spin_ns: int
+def _send(
+    link: Link, due: Sequence[int], sent: memoryview, done: memoryview | None, spin_ns: int
 ) -> None:
-    """Send to a synchronous link; nothing in the loop but what must be there."""
+    """Send all events; nothing is in the loop, and between clock and link, but what must be there.
+
+    Args:
+        link: Where to.
+        due: When, by the clock.
+        sent: Receives the clock before each hand-over.
+        done: Receives the clock after it, which is that of the answer on a synchronous link; None
+            on others, whose answers come by themselves.
+        spin_ns: Time before a deadline from which the sender no longer sleeps.
+    """
     now, sleep = time.monotonic_ns, time.sleep
     prepare, submit = link.prepare, link.submit
     for event, at in enumerate(due):
@@ -124,24 +133,10 @@ def _send_and_wait(
         while instant < at:
             instant = now()
         submit(event)
-        done[event] = now()
+        answered = now()
         sent[event] = instant
-
-
-def _send(link: Link, due: Sequence[int], sent: memoryview, spin_ns: int) -> None:
-    """Send to a link whose answers come by themselves."""
-    now, sleep = time.monotonic_ns, time.sleep
-    prepare, submit = link.prepare, link.submit
-    for event, at in enumerate(due):
-        prepare(event)
-        spare = at - now() - spin_ns
-        if spare > 0:
-            sleep(spare / 1e9)
-        instant = now()
-        while instant < at:
-            instant = now()
-        sent[event] = instant
-        submit(event)
+        if done is not None:
+            done[event] = answered
 
 
 class _Receiver:

@@ -85,7 +85,7 @@ def compare(groups: Sequence[Sequence[Run]], rules: Rules = DEFAULT) -> list[Com
     found = []
     for group in groups[1:]:
         second = [run.summary for run in group]
-        _apart(first, second)
+        check_apart([run.run for run in (*first, *second)])
         quantities = compare_replicates(
             first,
             second,
@@ -186,8 +186,12 @@ def _clock_differs(first: Identity, second: Identity) -> bool:
     return abs(first.clock_hz - second.clock_hz) > CLOCK_TOLERANCE * first.clock_hz
 
 
-def _apart(first: Sequence[Summary], second: Sequence[Summary]) -> None:
-    names = [run.run for run in (*first, *second)]
+def check_apart(names: Sequence[str]) -> None:
+    """Refuse runs of which one is on both sides, or on one side twice.
+
+    Raises:
+        InputError: One is.
+    """
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.measure.host_replicates import HostIdentity
     from harness.measure.summary import Identity
 
 Finding = Literal["changed", "regression", "cannot tell", "improvement", "no difference", "same"]
@@ -57,7 +58,7 @@ class Comparison:
     """
 
     mode: Mode
-    identity: Identity
+    identity: Identity | HostIdentity
     before: tuple[str, ...]
     after: tuple[str, ...]
     allowed: tuple[str, ...]

@@ -30,7 +30,7 @@ _COUNTS: Final = ("dropped", "deadline_misses")
 
 
 @dataclass(frozen=True, slots=True)
-class _Series:
+class Series:
     """One quantity in all runs.
 
     Args:
@@ -73,22 +73,37 @@ def compare_replicates(
         the outputs where they were compared.
     """
     series = _all_series(before, after, unit)
-    obstacle = _too_few(len(before), len(after), alpha, len(series))
+    found = judge_series(series, len(before), len(after), alpha, threshold)
+    return (*found, *_outputs(before, after))
+
+
+def judge_series(
+    series: Sequence[Series], before: int, after: int, alpha: float, threshold: float
+) -> tuple[Quantity, ...]:
+    """Return what the ranks of repeated runs say of several quantities together.
+
+    Args:
+        series: The quantities.
+        before: Runs to compare with.
+        after: Runs to judge.
+        alpha: Largest probability of a false alarm in any of them together (Holm).
+        threshold: Least relative shift that matters.
+    """
+    obstacle = _too_few(before, after, alpha, len(series))
     tests = [
         None if obstacle or each.missing else mann_whitney(each.before, each.after)
         for each in series
     ]
     adjusted = holm([1.0 if test is None else test.p for test in tests])
-    found = [
+    return tuple(
         _unknown(each, each.missing or obstacle)
         if test is None
         else _judged(each, test, p, alpha, threshold)
         for each, test, p in zip(series, tests, adjusted, strict=True)
-    ]
-    return (*found, *_outputs(before, after))
+    )
 
 
-def _all_series(before: Sequence[Summary], after: Sequence[Summary], unit: Unit) -> list[_Series]:
+def _all_series(before: Sequence[Summary], after: Sequence[Summary], unit: Unit) -> list[Series]:
     series = [_latency(kind, name, before, after, unit) for kind in KINDS for name in _STATISTICS]
     for name in _COUNTS:
         values = [[getattr(run.counts, name) for run in side] for side in (before, after)]
@@ -96,13 +111,13 @@ def _all_series(before: Sequence[Summary], after: Sequence[Summary], unit: Unit)
         if any(known):
             incomplete = [len(part) for part in known] != [len(before), len(after)]
             why = "not counted in every run" if incomplete else ""
-            series.append(_Series(name, "", 1.0, known[0], known[1], why))
+            series.append(Series(name, "", 1.0, known[0], known[1], why))
     return series
 
 
 def _latency(
     kind: Kind, name: str, before: Sequence[Summary], after: Sequence[Summary], unit: Unit
-) -> _Series:
+) -> Series:
     missing = ""
     sides: list[tuple[float, ...]] = []
     for runs in (before, after):
@@ -115,7 +130,7 @@ def _latency(
             else:
                 values.append(float(value) * _per_cycle(run, unit))
         sides.append(tuple(values))
-    return _Series(f"{kind}.{name}", unit, _per_cycle(before[0], unit), sides[0], sides[1], missing)
+    return Series(f"{kind}.{name}", unit, _per_cycle(before[0], unit), sides[0], sides[1], missing)
 
 
 def _per_cycle(run: Summary, unit: Unit) -> float:
@@ -137,11 +152,11 @@ def _too_few(first: int, second: int, alpha: float, tests: int) -> str:
     return ""
 
 
-def _unknown(series: _Series, why: str) -> Quantity:
+def _unknown(series: Series, why: str) -> Quantity:
     return Quantity(series.name, "cannot tell", why, _numbers(series))
 
 
-def _judged(series: _Series, test: RankTest, p: float, alpha: float, threshold: float) -> Quantity:
+def _judged(series: Series, test: RankTest, p: float, alpha: float, threshold: float) -> Quantity:
     old, new = median(series.before), median(series.after)
     share = (new - old) / max(abs(old), series.least)
     finding: Finding = "no difference"
@@ -163,7 +178,7 @@ def _judged(series: _Series, test: RankTest, p: float, alpha: float, threshold: 
     return Quantity(series.name, finding, text, numbers)
 
 
-def _numbers(series: _Series) -> dict[str, Number]:
+def _numbers(series: Series) -> dict[str, Number]:
     ending = f"_{series.unit}" if series.unit else ""
     numbers: dict[str, Number] = {
         "runs_before": len(series.before),

@@ -6,7 +6,7 @@ Closed forms are about infinitely many events, so they come with limits (`closed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ from harness.measure.statistics import Estimate, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from harness.fabric.samples import LatencyHistogram, Samples, Trace
     from harness.measure.prediction import Prediction
@@ -68,6 +70,8 @@ class Theory:
         exact: What was predicted exactly.
         closed: Closed forms.
         reason: Why nothing was predicted; empty otherwise.
+        waits: int64, shape (n,): waits in cycles of the predicted events that were kept, in their
+            order; None unless the run showed exactly what was predicted.
     """
 
     model: str
@@ -78,6 +82,7 @@ class Theory:
     exact: tuple[Quantity, ...] = ()
     closed: tuple[Compared, ...] = ()
     reason: str = ""
+    waits: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def agrees(self) -> bool | None:
@@ -116,6 +121,7 @@ def hold_to_theory(
         exact = [Quantity(item.name, item.predicted, None, None, why) for item in exact]
     exact += _traced(prediction, samples.trace)
     closed = [_compared(form, samples) for form in closed_forms(schedule, prediction)]
+    verdicts = {item.agrees for item in exact}
     return Theory(
         model=model,
         depth=depth,
@@ -124,6 +130,7 @@ def hold_to_theory(
         whole=prediction.whole,
         exact=tuple(exact),
         closed=tuple(closed),
+        waits=prediction.wait if True in verdicts and False not in verdicts else None,
     )
 
 

@@ -37,7 +37,7 @@ def doubts(evidence: Evidence, samples: Samples) -> Iterator[Reason]:
         yield from _histogram(kind, histogram, samples.counters.completed)
     yield from _sums(samples)
     yield from _deadline(evidence, samples)
-    yield from _stamps(samples)
+    yield from _stamps(evidence, samples)
 
 
 def _invalid(what: str, evidence: str, recommendation: str) -> Reason:
@@ -189,8 +189,16 @@ def _deadline(evidence: Evidence, samples: Samples) -> Iterator[Reason]:
         )
 
 
-def _stamps(samples: Samples) -> Iterator[Reason]:
-    trace = samples.trace
+def _stamps(evidence: Evidence, samples: Samples) -> Iterator[Reason]:
+    trace, run = samples.trace, evidence.benchmark.run
+    # Of the events before the first traced one, some may have been dropped: at least so many.
+    wanted = min(run.trace, max(0, samples.counters.completed - run.trace_start))
+    if trace.event.size < wanted:
+        yield _invalid(
+            "the trace is truncated",
+            f"{trace.event.size} of {wanted} events",
+            "ask for fewer with run.trace, or repeat the run",
+        )
     sound = (
         bool((trace.scheduled <= trace.accepted).all())
         and bool((trace.accepted <= trace.done).all())

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
+from harness.measure.confidence import QUANTILES
 from harness.measure.evidence import Effect, Evidence, Reason
-from harness.measure.statistics import IN_OVERFLOW, P50, P99, P999, Estimate, percentile
+from harness.measure.statistics import IN_OVERFLOW, Estimate, percentile
 from harness.measure.theory import disagreement
 from harness.measure.validity import doubts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from harness.fabric.samples import LatencyHistogram, Samples
     from harness.measure.theory import Theory
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Outcome = Literal["pass", "fail", "invalid", "interrupted"]
 
 _MORE_BINS: Final = "lower the load, or give the overlay more histogram_bins"
-QUANTILES: Final[Mapping[str, Fraction]] = {"p50": P50, "p99": P99, "p999": P999}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.errors import InputError
 from harness.measure.compare import compare
+from harness.measure.host_replicates import compare_hosts
 from harness.report import baseline
 from harness.report.comparable import load_run
+from harness.report.host_comparable import is_paced, load_host_run
 from harness.report.selection import find_runs
 
 if TYPE_CHECKING:
@@ -45,7 +48,24 @@ def compare_stored(
             accepted.
         StorageError: A run is damaged.
     """
-    groups = [load_runs(name, out_dir) for name in names]
+    folders = [find_runs(name, out_dir) for name in names]
+    paced = {is_paced(folder) for group in folders for folder in group}
+    if paced == {True, False}:
+        raise InputError(
+            "times of a fabric and of a host are never compared",
+            where=" ".join(names),
+            hint="compare runs of one kind",
+        )
+    if paced == {True}:
+        if baselines is not None:
+            raise InputError(
+                "runs that a host paced have no baseline",
+                where="--baseline",
+                why="one run of a host says too little",
+                hint="compare repeated runs: harness compare 'before/*' 'after/*'",
+            )
+        return compare_hosts([[load_host_run(each) for each in group] for group in folders], rules)
+    groups = [[load_run(folder) for folder in group] for group in folders]
     if baselines is None:
         return compare(groups, rules)
     runs = [run for group in groups for run in group]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.errors import HarnessError, StorageError
 from harness.fabric.samples import KINDS
+from harness.measure.confidence import QUANTILES
 from harness.report import history
 from harness.report.comparable import board_of
 from harness.report.reader import open_folder
@@ -29,6 +30,11 @@ _LATENCY_TYPES: Final[Mapping[str, str]] = {
     for kind in KINDS
     for name in _STATISTICS
     for unit in ("cycles", "ns")
+} | {
+    f"{kind}_{name}_{end}_cycles": "Int64"
+    for kind in KINDS
+    for name in QUANTILES
+    for end in ("low", "high")
 }
 _TYPES: Final[Mapping[str, str]] = {
     "run": "string",
@@ -75,7 +81,8 @@ def load_results(
         benchmark: Only the runs of this one: its name, `suite/name`, or the path of its file.
 
     Returns:
-        One row a run. Columns say their unit: `total_p99_ns`, `clock_measured_hz`. Counts are
+        One row a run. Columns say their unit: `total_p99_ns`, `clock_measured_hz`; the 95 %
+        interval of a percentile is `total_p99_low_cycles` to `total_p99_high_cycles`. Counts are
         nullable integers, times and rates float64. What a run could not state is missing. A damaged
         run has the verdict `damaged`, the reason in `damage`, and no numbers; it belongs to no
         benchmark.
@@ -191,6 +198,13 @@ def _latencies(result: Result) -> dict[str, float | None]:
             cycles, ns = (None, None) if value is None else (value["cycles"], value["ns"])
             found[f"{kind}_{name}_cycles"] = real(cycles) if name == "mean" else whole(cycles)
             found[f"{kind}_{name}_ns"] = real(ns)
+        intervals: Mapping[str, Any] = latency.get("confidence", {})
+        for name in QUANTILES:
+            for end in ("low", "high"):
+                edge = intervals.get(name, {}).get(end)
+                found[f"{kind}_{name}_{end}_cycles"] = (
+                    None if edge is None else whole(edge["cycles"])
+                )
     return found
 
 

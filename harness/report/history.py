@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import HarnessError, InputError, StorageError
-from harness.report import store
+from harness.report import sealed, store
 from harness.report.comparable import board_of, started_of
 from harness.report.reader import open_folder
 from harness.report.values import plain, real, utc, whole
@@ -167,7 +167,7 @@ def _candidates(out_dir: Path) -> list[Path]:
         folder
         for folder in folders
         if _RUN_NAME.fullmatch(folder.name)
-        or any((folder / name).exists() for name in (store.MANIFEST, store.RESULT))
+        or any((folder / name).exists() for name in (sealed.MANIFEST, store.RESULT))
     )
 
 

@@ -14,14 +14,17 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.measure import correction
+from harness.measure.confidence import QUANTILES, intervals_of_values
 from harness.measure.evidence import Reason
-from harness.measure.statistics import P50, P99, P999, minimum_count, rank
+from harness.measure.statistics import ALPHA, P50, P99, P999, minimum_count, rank
 from harness.report.host_schema import (
     KIND,
     SCHEMA,
+    HostConfidence,
     HostResult,
     Omission,
     Played,
+    Spread,
     Times,
 )
 
@@ -32,12 +35,12 @@ if TYPE_CHECKING:
 
     from harness.hostpaced.pacing import Stamps
     from harness.hostpaced.schedule import HostSchedule
+    from harness.report.schema import Named
 
 LEAST_RATIO: Final = Fraction(99, 100)
 SIMULATED: Final = (
     "the board is virtual: these are times of this host and of the simulator, not of any board"
 )
-_QUANTILES: Final = {"p50": P50, "p99": P99, "p999": P999}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,8 @@ class HostRecord:
         conditions: How still the process was.
         seeds: Every seed by what it was for.
         facts: Versions, machine, source tree and times.
+        benchmark: Whose events were sent; None for none.
+        overlay: What they were sent to; None for none.
     """
 
     name: str
@@ -73,6 +78,8 @@ class HostRecord:
     conditions: Mapping[str, Any]
     seeds: Mapping[str, int]
     facts: Mapping[str, Any]
+    benchmark: Named | None = None
+    overlay: Named | None = None
 
 
 def build(record: HostRecord) -> HostResult:
@@ -99,6 +106,8 @@ def build(record: HostRecord) -> HostResult:
             for reason in reasons
         ],
         "name": record.name,
+        "benchmark": record.benchmark,
+        "overlay": record.overlay,
         "link": record.link,
         "target": record.target,
         "schedule": {
@@ -117,11 +126,15 @@ def build(record: HostRecord) -> HostResult:
 
 
 def times(values: NDArray[np.int64]) -> Times:
-    """Return order statistics of ns, nearest rank, with the reason where one is not resolvable."""
+    """Return order statistics of ns, nearest rank, with the reason where one is not resolvable.
+
+    Args:
+        values: int64, in the order of their events.
+    """
     ordered = np.sort(values)
     found: dict[str, int | None] = {}
     reasons: dict[str, str] = {}
-    for name, q in _QUANTILES.items():
+    for name, q in QUANTILES.items():
         needed = minimum_count(q)
         resolved = ordered.size >= needed
         found[name] = int(ordered[rank(ordered.size, q) - 1]) if resolved else None
@@ -138,7 +151,24 @@ def times(values: NDArray[np.int64]) -> Times:
         "p999": found["p999"],
         "max": int(ordered[-1]) if ordered.size else None,
         "reasons": reasons,
+        "confidence": _confidence(values),
     }
+
+
+def _confidence(values: NDArray[np.int64]) -> HostConfidence:
+    found = intervals_of_values(values)
+
+    def item(name: str) -> Spread:
+        each = found[name]
+        return {
+            "low": each.low,
+            "high": each.high,
+            "tau": each.tau,
+            "effective_events": each.effective,
+            "reason": each.reason,
+        }
+
+    return {"level": 1 - ALPHA, "p50": item("p50"), "p99": item("p99"), "p999": item("p999")}
 
 
 def _played(schedule: HostSchedule, stamps: Stamps) -> Played:

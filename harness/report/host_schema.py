@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
-from harness.report.schema import ReasonItem
+from harness.errors import StorageError
+from harness.report.schema import Named, ReasonItem, mistake
 
 SCHEMA: Final = 1
 KIND: Final = "host"
 
 
-class Times(TypedDict):
+class Spread(TypedDict):
+    """A confidence interval in ns; see `harness.measure.confidence.Interval`."""
+
+    low: int | None
+    high: int | None
+    tau: float | None
+    effective_events: int | None
+    reason: str
+
+
+class HostConfidence(TypedDict):
+    """Intervals of the percentiles, each covering the true one with probability `level`."""
+
+    level: float
+    p50: Spread
+    p99: Spread
+    p999: Spread
+
+
+class LaterTimes(TypedDict, total=False):
+    """Keys that results of schema 1 have had only since some time: readers do without them."""
+
+    confidence: HostConfidence
+
+
+class Times(LaterTimes):
     """Order statistics in ns of the host's clock; `reasons` says why a value is null."""
 
     count: int
@@ -61,7 +87,14 @@ class Drawn(TypedDict):
     horizon_ns: int
 
 
-class HostResult(TypedDict):
+class Later(TypedDict, total=False):
+    """Keys that results of schema 1 have had only since some time: readers do without them."""
+
+    benchmark: Named | None
+    overlay: Named | None
+
+
+class HostResult(Later):
     """Content of `host.json`, schema 1."""
 
     kind: str
@@ -79,3 +112,24 @@ class HostResult(TypedDict):
     conditions: dict[str, Any]
     seeds: dict[str, int]
     facts: dict[str, Any]
+
+
+def check(content: object, where: str) -> HostResult:
+    """Return parsed JSON as a result, if it is one.
+
+    Raises:
+        StorageError: It is something else, or of a newer schema.
+    """
+    kind = content.get("kind") if isinstance(content, dict) else None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if kind == KIND and isinstance(schema, int) and schema > SCHEMA:
+        raise StorageError(
+            f"was written by a newer harness, in schema {schema}",
+            where=where,
+            why=f"this one reads up to {SCHEMA}",
+            hint="update the harness",
+        )
+    wrong = mistake(content, HostResult)
+    if wrong or kind != KIND or schema != SCHEMA:
+        raise StorageError("is not a host-paced result", where=where, why=wrong or f"kind {kind!r}")
+    return cast("HostResult", content)

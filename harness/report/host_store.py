@@ -14,16 +14,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from harness.errors import InputError, StorageError
 from harness.hostpaced.pacing import Stamps
 from harness.measure import correction
-from harness.report import store, tables
-from harness.report.host_schema import KIND, SCHEMA, HostResult
-from harness.report.schema import mistake
+from harness.report import sealed, store, tables
+from harness.report.host_schema import HostResult, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +68,7 @@ def write(out_dir: Path, result: HostResult, stamps: Stamps, null: Stamps) -> Pa
     interval_ns = result["measured"]["omission"]["interval_ns"]
     histograms = dict(_histograms("", stamps, interval_ns))
     histograms.update(_histograms("null_", null, interval_ns))
-    files = {RESULT: store.as_json(result)}
+    files = {RESULT: sealed.as_json(result)}
     numbers = {"event": np.arange(stamps.due.size)}
     form, files_content = tables.encode_columns(
         {**numbers, **{name: getattr(stamps, name) for name in _COLUMNS}}
@@ -92,7 +91,7 @@ def load(folder: Path) -> StoredHost:
         raise StorageError(
             f"holds no {RESULT}", where=str(folder), why="it is not the run of a host-paced sender"
         )
-    result = _check(store.parse_json(files[RESULT], folder / RESULT), str(folder / RESULT))
+    result = check(sealed.parse_json(files[RESULT], folder / RESULT), str(folder / RESULT))
     found: dict[str, dict[str, Any]] = {}
     for form in (tables.PARQUET, tables.NPZ):
         for stem in (_STAMPS, _HISTOGRAMS):
@@ -104,22 +103,6 @@ def load(folder: Path) -> StoredHost:
         return StoredHost(folder, result, Stamps(*columns), _unbinned(found[_HISTOGRAMS]))
     except (KeyError, ValueError, TypeError, IndexError, InputError) as cause:
         raise StorageError("lacks tables of a run", where=str(folder), why=repr(cause)) from cause
-
-
-def _check(content: object, where: str) -> HostResult:
-    kind = content.get("kind") if isinstance(content, dict) else None
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if kind == KIND and isinstance(schema, int) and schema > SCHEMA:
-        raise StorageError(
-            f"was written by a newer harness, in schema {schema}",
-            where=where,
-            why=f"this one reads up to {SCHEMA}",
-            hint="update the harness",
-        )
-    wrong = mistake(content, HostResult)
-    if wrong or kind != KIND or schema != SCHEMA:
-        raise StorageError("is not a host-paced result", where=where, why=wrong or f"kind {kind!r}")
-    return cast("HostResult", content)
 
 
 def _histograms(

@@ -141,12 +141,30 @@ def _table(result: HostResult) -> Table:
             values = [_us(times[name]) for name in _COLUMNS]
             label = title if whose is result["measured"] else "  the null link's, in this run"
             table.add_row(label, *values, style=style)
+            spread = _spread(times) if whose is result["measured"] else []
+            if any(spread):
+                table.add_row("  95 % interval", *spread, style="dim")
     transfer = result["link_facts"].get("transfer_ns")
     if transfer is not None:
         table.add_row("  of which transfer: done - started", *(_us(transfer[n]) for n in _COLUMNS))
     table.add_row("link, corrected for omission", *_corrected(result["measured"]))
     table.add_row("  the null link's, in this run", *_corrected(result["null"]), style="dim")
     return table
+
+
+def _spread(times: Times) -> list[str]:
+    """Return the intervals of the percentiles; empty where there is none, or it is one value."""
+    found: dict[str, Any] = dict(times.get("confidence", {}))
+    cells = []
+    for name in ("p50", "p99", "p999"):
+        low, high = (found.get(name, {}).get(end) for end in ("low", "high"))
+        if name not in found or (low is not None and low == high):
+            cells.append("")
+        elif low is None or high is None:
+            cells.append(text.NOTHING)
+        else:
+            cells.append("-".join(dict.fromkeys((_us(low), _us(high)))))
+    return cells
 
 
 def _corrected(played: Played) -> list[str]:

@@ -6,12 +6,9 @@ in chunks, and a trace comes in batches: ten million events need no more than on
 
 from __future__ import annotations
 
-import hashlib
-import json
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
@@ -20,9 +17,11 @@ from harness.errors import StorageError
 from harness.fabric.samples import Trace
 from harness.report import store, tables
 from harness.report.schema import check
+from harness.report.sealed import Sealed, parse_json, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -37,16 +36,8 @@ _FORMS: Final = (tables.PARQUET, tables.NPZ)
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """A finished run, of which only the manifest has been read.
-
-    Args:
-        path: Where it lies.
-        digests: SHA-256 in hex by file name, as the manifest lists them.
-    """
-
-    path: Path
-    digests: Mapping[str, str]
+class Folder(Sealed):
+    """A finished run of a fabric, of which only the manifest has been read."""
 
     def result(self) -> Result:
         """Return the content of `result.json`.
@@ -57,7 +48,7 @@ class Folder:
         where = self.path / store.RESULT
         if store.RESULT not in self.digests:
             raise StorageError("holds no result", where=str(self.path))
-        return check(_parse(self._small(store.RESULT), where), str(where))
+        return check(parse_json(self._small(store.RESULT), where), str(where))
 
     def histograms(self) -> Mapping[Kind, LatencyHistogram]:
         """Return the histograms by kind; none for a run whose fabric was not read.
@@ -70,16 +61,6 @@ class Folder:
             return {}
         name = f"histograms.{form}"
         return tables.decode_histograms(form, self._small(name), str(self.path / name))
-
-    def verify(self) -> None:
-        """Read every file and compare it with the manifest.
-
-        Raises:
-            StorageError: A file is missing, damaged or was changed.
-        """
-        for name in self.digests:
-            with self._verified(name):
-                pass
 
     @contextmanager
     def trace(self, batch_events: int = BATCH_EVENTS) -> Iterator[tuple[int, Iterator[Trace]]]:
@@ -98,7 +79,7 @@ class Folder:
             yield 0, iter(())
             return
         name = f"trace.{form}"
-        with self._verified(name) as file:
+        with self.file(name) as file:
             where = str(self.path / name)
             yield (_parquet if form == tables.PARQUET else _archive)(file, where, batch_events)
 
@@ -106,32 +87,11 @@ class Folder:
         return next((form for form in _FORMS if f"{stem}.{form}" in self.digests), None)
 
     def _small(self, name: str) -> bytes:
-        with self._verified(name) as file:
+        with self.file(name) as file:
             content = file.read(_SMALL_BYTES + 1)
         if len(content) > _SMALL_BYTES:
             raise StorageError("is too large", where=str(self.path / name))
         return content
-
-    @contextmanager
-    def _verified(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a listed file that is as it was written."""
-        path = self.path / name
-        with _opened(path) as file:
-            try:
-                digest = hashlib.sha256()
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                file.seek(0)
-            except OSError as cause:
-                raise _unreadable(path, cause) from cause
-            if digest.hexdigest() != self.digests[name]:
-                raise StorageError(
-                    "is not what was written",
-                    where=str(path),
-                    why=f"its SHA-256 is not the one in {store.MANIFEST}",
-                    hint="the file was changed or damaged; repeat the run",
-                )
-            yield file
 
 
 def open_folder(path: Path) -> Folder:
@@ -140,58 +100,8 @@ def open_folder(path: Path) -> Folder:
     Raises:
         StorageError: It was never finished, its manifest is damaged, or a newer harness wrote it.
     """
-    where = path / store.MANIFEST
-    if path.name.startswith(".") or not where.is_file():
-        raise StorageError(
-            "is not a finished run",
-            where=str(path),
-            why=f"there is no {store.MANIFEST}, which is written last",
-            hint="give the folder of one run",
-        )
-    with _opened(where) as file:
-        content = file.read(_CHUNK_BYTES)
-    manifest = _parse(content, where)
-    schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    listed = manifest.get("files") if isinstance(manifest, dict) else None
-    if isinstance(schema, int) and schema > store.SCHEMA:
-        raise StorageError(
-            f"was written by a newer harness, in schema {schema}",
-            where=str(where),
-            why=f"this one reads up to {store.SCHEMA}",
-            hint="update the harness",
-        )
-    if schema != store.SCHEMA or not isinstance(listed, dict):
-        raise StorageError("is not a manifest of a run", where=str(where))
-    return Folder(path, {name: _digest(name, entry, where) for name, entry in listed.items()})
-
-
-def _digest(name: str, entry: object, where: Path) -> str:
-    digest = entry.get("sha256") if isinstance(entry, dict) else None
-    if Path(name).name != name or not isinstance(digest, str):
-        raise StorageError(f"lists {name!r} in a way that cannot be followed", where=str(where))
-    return digest
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        file = path.open("rb")
-    except (OSError, ValueError) as cause:
-        raise _unreadable(path, cause) from cause
-    with file:
-        yield file
-
-
-def _unreadable(path: Path, cause: Exception) -> StorageError:
-    why = getattr(cause, "strerror", None) or str(cause)
-    return StorageError("cannot be read", where=str(path), why=why)
-
-
-def _parse(content: bytes, where: Path) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as cause:
-        raise StorageError("is not JSON", where=str(where), why=str(cause)) from cause
+    sealed = unseal(path)
+    return Folder(sealed.path, sealed.digests)
 
 
 def _parquet(file: IO[bytes], where: str, batch_events: int) -> tuple[int, Iterator[Trace]]:

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.measure.statistics import Estimate, LatencySummary, summarise
+from harness.measure.confidence import Interval, in_order, intervals
+from harness.measure.decision import decision
+from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
+from harness.memories import memory_of_board
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
+    Confidence,
     Events,
+    IntervalItem,
     Latencies,
     Latency,
+    Memory,
     Output,
     ReasonItem,
     Result,
@@ -24,13 +30,19 @@ from harness.report.schema import (
     Value,
     Weights,
 )
+from harness.report.schema import Decision as DecisionItem
 from harness.report.schema import Groups as GroupsItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from harness.architecture.residency import Residency
-    from harness.fabric.samples import Counters, LatencyHistogram, Samples
+    from harness.fabric.samples import Counters, Kind, LatencyHistogram, Samples
+    from harness.fabric.weights import OffChip
+    from harness.measure.decision import Decision
     from harness.measure.evidence import Evidence, Reason
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
@@ -55,7 +67,9 @@ class RunRecord:
         facts: Versions, machine, source tree and times, as `harness.report.facts` collects them.
         theory: What theory says of it; None if it was not asked.
         residency: Where the weights lived; None if nobody looked.
+        off_chip: What it took from external memory; None for an overlay without a port to one.
         groups: How its events belong together, as the schedule knows; None if they do not.
+        input_beats: Of an event.
     """
 
     evidence: Evidence
@@ -69,14 +83,16 @@ class RunRecord:
     facts: Mapping[str, Any]
     theory: Theory | None = None
     residency: Residency | None = None
+    off_chip: OffChip | None = None
     groups: Groups | None = None
+    input_beats: int = 1
 
 
 def build(record: RunRecord) -> Result:
     """Return the content of `result.json`."""
     evidence, clock = record.evidence, record.evidence.clock
     counters = evidence.samples.counters if evidence.samples is not None else None
-    return {
+    result: Result = {
         "schema": SCHEMA,
         "verdict": record.verdict.outcome,
         "reasons": [_reason(reason) for reason in record.verdict.reasons],
@@ -101,7 +117,11 @@ def build(record: RunRecord) -> Result:
             "target_hz": _number(evidence.target_hz),
             "achieved_hz": None if evidence.achieved_hz is None else _number(evidence.achieved_hz),
         },
-        "latency": latencies(evidence.samples, Fraction(clock.measured_hz)),
+        "latency": latencies(
+            evidence.samples,
+            Fraction(clock.measured_hz),
+            None if record.theory is None else record.theory.waits,
+        ),
         "deadline": {
             "cycles": evidence.deadline_cycles,
             "misses": None
@@ -114,8 +134,55 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
-        "weights": None if record.residency is None else _weights(record.residency),
+        "weights": None if record.residency is None else weights_of(record.residency),
         "facts": dict(record.facts),
+    }
+    if record.off_chip is not None:
+<<<<<<< HEAD
+        result["memory"] = _memory(record.off_chip, counters)
+    if record.input_beats > 1:
+        result["decision"] = _decision(
+            decision(evidence.samples, record.input_beats),
+            record.input_beats,
+            Fraction(clock.measured_hz),
+        )
+    return result
+
+
+def _decision(found: Decision, beats: int, clock_hz: Fraction) -> DecisionItem:
+    return {
+        "input_beats": beats,
+        "min": _value(found.minimum, clock_hz),
+        "p99": _value(found.p99, clock_hz),
+        "max": _value(found.maximum, clock_hz),
+        "reason": found.minimum.reason or found.maximum.reason or found.p99.reason,
+    }
+
+
+def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+=======
+        result["memory"] = _memory(record, record.off_chip, counters)
+    return result
+
+
+def _memory(record: RunRecord, off_chip: OffChip, counters: Counters | None) -> Memory:
+    chosen = record.evidence.benchmark.memory
+    own = memory_of_board(record.facts.get("target", {}).get("board", ""))
+    model = own.name if own is not None else None
+    if chosen is not None:
+        model = chosen.model
+>>>>>>> finish7
+    completed = counters.completed if counters is not None else 0
+    used = off_chip.used_bytes
+    return {
+        "model": model,
+        "outstanding": off_chip.outstanding,
+        "bytes_fetched": off_chip.fetched_bytes,
+        "bytes_used": used,
+        "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,
+        "bytes_per_inference_expected": off_chip.event_bytes,
+        "resident_share": off_chip.resident_rows / off_chip.rows,
+        "stalled_cycles": off_chip.stalled_cycles,
     }
 
 
@@ -132,7 +199,8 @@ def _reason(reason: Reason) -> ReasonItem:
     }
 
 
-def _weights(found: Residency) -> Weights:
+def weights_of(found: Residency) -> Weights:
+    """Return where weights were, as plain JSON."""
     return {
         "residency": found.weights,
         "bytes": found.bytes,
@@ -171,16 +239,51 @@ def _output(evidence: Evidence, counters: Counters | None) -> Output:
     }
 
 
-def latencies(samples: Samples | None, clock_hz: Fraction) -> Latencies:
-    """Return the three latencies in cycles and, at the measured clock, in ns."""
+def latencies(
+    samples: Samples | None, clock_hz: Fraction, waits: NDArray[np.int64] | None = None
+) -> Latencies:
+    """Return the three latencies in cycles and, at the measured clock, in ns.
+
+    Args:
+        samples: What was counted; None if nothing could be read.
+        clock_hz: The measured clock.
+        waits: Predicted waits in the order of the events, int64 [events], where they are known.
+    """
     if samples is None:
         nothing = _latency(LatencySummary(0, 0, *[_NOT_READ] * 6), clock_hz)
         return {"wait": nothing, "service": nothing, "total": nothing}
+    ordered = in_order(samples, waits)
 
-    def of(histogram: LatencyHistogram) -> Latency:
-        return _latency(summarise(histogram), clock_hz)
+    def of(kind: Kind, histogram: LatencyHistogram) -> Latency:
+        found = intervals(histogram, ordered[kind])
+        return {
+            **_latency(summarise(histogram), clock_hz),
+            "confidence": _confidence(found, clock_hz),
+        }
 
-    return {"wait": of(samples.wait), "service": of(samples.service), "total": of(samples.total)}
+    return {
+        "wait": of("wait", samples.wait),
+        "service": of("service", samples.service),
+        "total": of("total", samples.total),
+    }
+
+
+def _confidence(found: Mapping[str, Interval], clock_hz: Fraction) -> Confidence:
+    def item(name: str) -> IntervalItem:
+        interval = found[name]
+        low, high = (
+            None if end is None else _value(Estimate(Fraction(end)), clock_hz)
+            for end in (interval.low, interval.high)
+        )
+        return {
+            "low": low,
+            "high": high,
+            "tau": interval.tau,
+            "effective_events": interval.effective,
+            "reason": interval.reason,
+        }
+
+    return {"level": 1 - ALPHA, "p50": item("p50"), "p99": item("p99"), "p999": item("p999")}
 
 
 def _latency(summary: LatencySummary, clock_hz: Fraction) -> Latency:

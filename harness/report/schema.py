@@ -38,7 +38,32 @@ class ReasonItem(TypedDict):
     recommendation: str
 
 
-class Latency(TypedDict):
+class IntervalItem(TypedDict):
+    """A confidence interval; see `harness.measure.confidence.Interval`."""
+
+    low: Value | None
+    high: Value | None
+    tau: float | None
+    effective_events: int | None
+    reason: str
+
+
+class Confidence(TypedDict):
+    """Intervals of the percentiles, each covering the true one with probability `level`."""
+
+    level: float
+    p50: IntervalItem
+    p99: IntervalItem
+    p999: IntervalItem
+
+
+class LaterLatency(TypedDict, total=False):
+    """Keys that latencies of schema 1 have had only since some time: readers do without them."""
+
+    confidence: Confidence
+
+
+class Latency(LaterLatency):
     """One of the three latencies; `reasons` says why a value is null."""
 
     count: int
@@ -171,6 +196,23 @@ class Weights(TypedDict):
     basis: str
 
 
+class Memory(TypedDict):
+    """External memory: what was read from it; `resident_share` of the weights lay on chip.
+
+    What was fetched and not used was read ahead for an event that did not come. `model` names the
+    memory in `harness.memories`, also where it is a board's own; null if that is not known there.
+    """
+
+    model: str | None
+    outstanding: int
+    bytes_fetched: int
+    bytes_used: int
+    bytes_per_inference: float | None
+    bytes_per_inference_expected: int
+    resident_share: float
+    stalled_cycles: int
+
+
 class Groups(TypedDict):
     """How events belong together, in a loop; see `harness.traffic.groups.Groups`."""
 
@@ -186,12 +228,27 @@ class Arrival(TypedDict):
     groups: Groups | None
 
 
+class Decision(TypedDict):
+    """Time from the last of several input beats to the result; `reason` says why a value is null.
+
+    See `harness.measure.decision`.
+    """
+
+    input_beats: int
+    min: Value | None
+    p99: Value | None
+    max: Value | None
+    reason: str
+
+
 class Later(TypedDict, total=False):
     """Keys that results of schema 1 have had only since some time: readers do without them."""
 
     theory: Theory | None
     weights: Weights | None
     arrival: Arrival
+    memory: Memory  # only of overlays with a port to it
+    decision: Decision  # only of overlays whose events have several input beats
 
 
 class Result(Later):

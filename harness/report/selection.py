@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from harness import benchmark as benchmarks
 from harness.errors import InputError
 from harness.quantity import shorten
-from harness.report import history, store
+from harness.report import history, host_listing, sealed
 from harness.tomlfile import near
 
 if TYPE_CHECKING:
@@ -49,25 +49,30 @@ def find_run(text: str, out_dir: Path) -> Path:
     """Return the folder of one run.
 
     Args:
-        text: The folder; or the id of a run in `out_dir`, or how only one begins, or `last`.
+        text: The folder; or the id of a run in `out_dir` or its folder `host`, or how only one
+            begins, or `last`.
         out_dir: Folder of results.
 
     Raises:
         InputError: No run is called that, or several are.
     """
     path = Path(text)
-    if (path / store.MANIFEST).is_file():
+    if (path / sealed.MANIFEST).is_file():
         # Resolved: "." is a folder too, but no name.
         return path.resolve()
-    entries = history.refresh(out_dir)
-    names = [entry.run for entry in entries]
+    places = {entry.run: out_dir / entry.run for entry in history.refresh(out_dir)}
+    # `last` is the last of a fabric, unless there are none but the host's.
+    last = next(reversed(places), None)
+    paced = {entry.run: entry.folder for entry in host_listing.entries(out_dir)}
+    names = [*places, *paced]
     if not names:
         raise InputError("there is no run", where=str(out_dir), hint="run a benchmark first")
+    places.update(paced)
     if text == LAST:
-        return out_dir / names[-1]
+        return places[last or names[-1]]
     found = [name for name in names if name == text] or [n for n in names if n.startswith(text)]
     if len(found) == 1:
-        return out_dir / found[0]
+        return places[found[0]]
     if not found:
         raise InputError(
             "no such run", where=shorten(text), why=f"looked in {out_dir}", hint=_known(text, names)
@@ -102,8 +107,9 @@ def find_runs(text: str, out_dir: Path) -> list[Path]:
     if _WILDCARDS & set(text):
         return _matching(text, out_dir)
     path = Path(text)
-    if path.is_dir() and not (path / store.MANIFEST).is_file():
+    if path.is_dir() and not (path / sealed.MANIFEST).is_file():
         inside = [path / entry.run for entry in history.refresh(path)]
+        inside = inside or [entry.folder for entry in host_listing.entries(path)]
         if inside:
             return inside
     return [find_run(text, out_dir)]
@@ -115,7 +121,7 @@ def _matching(pattern: str, out_dir: Path) -> list[Path]:
     found = sorted(
         folder
         for folder in root.glob(str(path.relative_to(root)))
-        if (folder / store.MANIFEST).is_file()
+        if (folder / sealed.MANIFEST).is_file()
     )
     if not found:
         entries = history.refresh(out_dir)

@@ -13,8 +13,6 @@ killed process leaves has a hidden name or lacks the manifest, and is never beli
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -22,19 +20,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from harness.errors import StorageError
 from harness.report import tables
 from harness.report.schema import Result, check
+from harness.report.sealed import MANIFEST, as_json, parse_json, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.fabric.samples import Kind, LatencyHistogram, Samples, Trace
 
-SCHEMA: Final = 1
-MANIFEST: Final = "manifest.json"
 RESULT: Final = "result.json"
 _HISTOGRAMS: Final = "histograms"
 _TRACE: Final = "trace"
@@ -125,11 +122,7 @@ def write_files(out_dir: Path, name: str, files: Mapping[str, bytes]) -> Path:
     Raises:
         StorageError: They could not be written; nothing that looks like a result is left.
     """
-    digests = {
-        file: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for file, content in files.items()
-    }
-    complete = {**files, MANIFEST: as_json({"schema": SCHEMA, "files": digests})}
+    complete = {**files, MANIFEST: seal(files)}
     final = out_dir / _name(name)
     partial = out_dir / f".{final.name}.partial"
     with _reported(out_dir):
@@ -181,78 +174,13 @@ def read_files(folder: Path) -> dict[str, bytes]:
         StorageError: It was never finished, was changed or damaged since, or was written by a newer
             harness.
     """
-    if folder.name.startswith("."):
-        raise StorageError(
-            "is a run that was never written to its end", where=str(folder), hint="delete it"
-        )
-    return _verified(folder)
+    sealed = unseal(folder)
+    return {name: sealed.read(name) for name in sealed.digests}
 
 
 def list_runs(out_dir: Path) -> list[Path]:
     """Return the folders of finished runs, oldest first; none if there is no such folder."""
     return sorted(path.parent for path in out_dir.glob(f"[!.]*/{MANIFEST}"))
-
-
-def _verified(folder: Path) -> dict[str, bytes]:
-    where = folder / MANIFEST
-    if not where.is_file():
-        raise StorageError(
-            "is not a finished run",
-            where=str(folder),
-            why=f"there is no {MANIFEST}, which is written last",
-            hint="give the folder of one run",
-        )
-    manifest = parse_json(_read(where), where)
-    schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    listed = manifest.get("files") if isinstance(manifest, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise StorageError(
-            f"was written by a newer harness, in schema {schema}",
-            where=str(where),
-            why=f"this one reads up to {SCHEMA}",
-            hint="update the harness",
-        )
-    if schema != SCHEMA or not isinstance(listed, dict):
-        raise StorageError("is not a manifest of a run", where=str(where))
-    return {name: _checked(folder, name, entry) for name, entry in listed.items()}
-
-
-def _checked(folder: Path, name: str, entry: object) -> bytes:
-    """Return the content of a listed file if it is the one that was written."""
-    if Path(name).name != name:
-        raise StorageError(f"lists {name!r}, which is not a plain file name", where=str(folder))
-    content = _read(folder / name)
-    digest = hashlib.sha256(content).hexdigest()
-    if not isinstance(entry, dict) or entry.get("sha256") != digest:
-        raise StorageError(
-            "is not what was written",
-            where=str(folder / name),
-            why=f"its SHA-256 {digest[:16]}... is not the one in {MANIFEST}",
-            hint="the file was changed or damaged; repeat the run",
-        )
-    return content
-
-
-def parse_json(content: bytes, where: Path) -> Any:
-    """Return what a file holds.
-
-    Raises:
-        StorageError: It is not JSON.
-    """
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as cause:
-        raise StorageError("is not JSON", where=str(where), why=str(cause)) from cause
-
-
-def as_json(content: object) -> bytes:
-    """Return the content of a JSON file.
-
-    Raises:
-        ValueError: A number is not finite.
-    """
-    # NaN is no JSON, and no result either.
-    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 
 
 def _name(benchmark: str) -> str:
@@ -265,14 +193,6 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as cause:
-        why = cause.strerror or str(cause)
-        raise StorageError("cannot be read", where=str(path), why=why) from cause
 
 
 def _sync(folder: Path) -> None:

@@ -20,11 +20,11 @@ from harness.report import text, theory
 from harness.report.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.fabric.samples import Kind, LatencyHistogram
-    from harness.report.schema import ClockHz, Latency, Result, Value
+    from harness.report.schema import Latency, Result, Value
 
 _STYLES: Final[Mapping[str, str]] = {
     "pass": "bold black on green",
@@ -33,6 +33,7 @@ _STYLES: Final[Mapping[str, str]] = {
     "interrupted": "bold black on yellow",
 }
 _MARKS: Final[Mapping[str, str]] = {"fail": "red", "invalid": "yellow", "interrupted": "yellow"}
+_LEVEL: Final = "95 % interval"
 _ROWS: Final = 16
 _BAR: Final = 36
 
@@ -57,8 +58,8 @@ def show(
         out.print(_reasons(result))
     out.print(_facts(result))
     out.print(_latencies(result))
-    for line in _missing(result):
-        out.print(line)
+    for reason, names in text.missing(result).items():
+        out.print(Text(clean(f"  no {', '.join(names)}: {reason}"), style="dim"))
     if "total" in histograms:
         out.print(_bars(histograms["total"], result, ascii_only=out.options.ascii_only))
     if folder is not None:
@@ -114,42 +115,20 @@ def _facts(result: Result) -> Table:
     for name, value in (
         ("time base", text.time_base(result)),
         ("overlay", f"{result['overlay']['name']}, digest {result['overlay']['digest']}"),
-        ("clock", _clock(result)),
-        ("events", _events(result)),
+        ("clock", text.clock_of(result)),
+        ("events", text.events_of(result)),
         ("rate", _rate(result)),
         ("deadline", _deadline(result)),
-        ("queue", _queue(result)),
-        ("outputs", _outputs(result)),
+        ("decision", text.decision(result)),
+        ("queue", text.queue_of(result)),
+        ("outputs", text.outputs_of(result)),
         ("weights", text.weights(result)),
         ("theory", theory.line(result)),
+        *([("memory", text.memory(result))] if "memory" in result else []),
     ):
         if value:
             table.add_row(Text(name), Text(clean(value)))
     return table
-
-
-def _clock(result: Result) -> str:
-    clock = result["clock"]
-    return (
-        f"{text.hertz(clock['measured_hz'])} measured{_give_or_take(clock)}, "
-        f"{text.hertz(clock['set_hz'])} set, built for {text.hertz(clock['nominal_hz'])}"
-    )
-
-
-def _give_or_take(clock: ClockHz) -> str:
-    """Return how uncertain the measured clock is, in parts per million; nothing if it is exact."""
-    relative = clock.get("uncertainty_hz", 0.0) / clock["measured_hz"]
-    return f" give or take {1e6 * relative:.3g} ppm" if relative else ""
-
-
-def _events(result: Result) -> str:
-    events = result["events"]
-    return (
-        f"{text.count(events['scheduled'])} scheduled, "
-        f"{text.count(events['completed'])} completed, "
-        f"{text.count(events['dropped'])} dropped, {text.count(events['in_flight'])} in flight; "
-        f"{text.count(events['distinct'])} distinct"
-    )
 
 
 def _rate(result: Result) -> str:
@@ -168,31 +147,9 @@ def _deadline(result: Result) -> str:
     return f"{text.count(misses)} misses of {cycles:,} cycles, {text.nanoseconds(ns)}"
 
 
-def _queue(result: Result) -> str:
-    queue = result["queue"]
-    return f"at most {text.count(queue['max_depth'])} waited, {text.count(queue['limit'])} may"
-
-
-def _outputs(result: Result) -> str:
-    output = result["output"]
-    if output["bit_exact"] is None:
-        return "not compared"
-    crc = "" if output["crc"] is None else f", CRC {output['crc']:#010x}"
-    if output["bit_exact"]:
-        return f"bit-exact in {text.count(output['beats'])} beats{crc}"
-    wanted = output["crc_expected"]
-    expected = "" if wanted is None else f", expected {wanted:#010x}"
-    first = output["first_mismatch"]
-    place = "" if first is None else f", first in event {first:,}"
-    return (
-        f"WRONG: {text.count(output['mismatches'])} of {text.count(output['beats'])} beats differ"
-        f"{place}{crc}{expected}"
-    )
-
-
 def _latencies(result: Result) -> Table:
     table = Table(box=SIMPLE, padding=(0, 1))
-    table.add_column("latency")
+    table.add_column("latency", justify="right", no_wrap=True)
     for title in text.STATISTICS.values():
         table.add_column(title, justify="right", no_wrap=True)
     for kind in KINDS:
@@ -200,22 +157,20 @@ def _latencies(result: Result) -> Table:
         values = [_value(latency, name) for name in text.STATISTICS]
         style = "bold" if kind == "total" else ""
         table.add_row(f"{kind}, cycles", *(text.cycles_of(value) for value in values), style=style)
-        table.add_row("", *(text.ns_of(value) for value in values), style="dim")
+        # The unit stands on the left, or the columns are too wide for 80 letters.
+        table.add_row("ns", *(_ns(value) for value in values), style="dim")
+        spread = [text.interval(latency, name) for name in text.STATISTICS]
+        if any(spread):
+            table.add_row(_LEVEL, *spread, style="dim")
     return table
+
+
+def _ns(value: Value | None) -> str:
+    return text.NOTHING if value is None else text.decimal(value["ns"], 1)
 
 
 def _value(latency: Latency, name: str) -> Value | None:
     return cast("Value | None", cast("dict[str, Any]", latency)[name])
-
-
-def _missing(result: Result) -> Iterator[Text]:
-    """Say why numbers are missing, each cause once."""
-    causes: dict[str, list[str]] = {}
-    for kind in KINDS:
-        for name, reason in result["latency"][kind]["reasons"].items():
-            causes.setdefault(reason, []).append(f"{kind} {text.STATISTICS.get(name, name)}")
-    for reason, names in causes.items():
-        yield Text(clean(f"  no {', '.join(names)}: {reason}"), style="dim")
 
 
 def _bars(histogram: LatencyHistogram, result: Result, *, ascii_only: bool) -> Group:

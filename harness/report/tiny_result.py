@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from harness.errors import StorageError
 from harness.hostpaced.tiny import RULES, Plan
 from harness.measure.evidence import Reason
-from harness.report import store
+from harness.report import sealed, store
 from harness.report.tiny_schema import KIND, SCHEMA, TinyResult, check
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def write(out_dir: Path, result: TinyResult) -> Path:
     Raises:
         StorageError: It could not be written; nothing that looks like a result is left.
     """
-    return store.write_files(out_dir, result["name"], {RESULT: store.as_json(result)})
+    return store.write_files(out_dir, result["name"], {RESULT: sealed.as_json(result)})
 
 
 def load(folder: Path) -> TinyResult:
@@ -147,7 +147,7 @@ def load(folder: Path) -> TinyResult:
     files = store.read_files(folder)
     if RESULT not in files:
         raise StorageError(f"holds no {RESULT}", where=str(folder))
-    return check(store.parse_json(files[RESULT], folder / RESULT), str(folder / RESULT))
+    return check(sealed.parse_json(files[RESULT], folder / RESULT), str(folder / RESULT))
 
 
 def _official(plan: Plan) -> bool:

@@ -43,6 +43,10 @@ def plan_of(options: argparse.Namespace) -> Plan | None:
                 hint="give --resume alone, or begin a new sweep",
             )
         return None
+    if options.retry:
+        raise InputError(
+            "is for a sweep that goes on", where="--retry", hint="give --resume as well"
+        )
     names = matrix.split(options.benchmarks) if options.benchmarks else ()
     chosen = ((options.benchmark,) if options.benchmark else ()) + names
     if not chosen:

@@ -9,6 +9,7 @@ benchmark's digest and recorded, everything else that is missing is run.
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -20,7 +21,7 @@ from harness.quantity import LOWEST_HZ
 from harness.report import store
 from harness.sweep import matrix
 from harness.sweep.journal import SCHEMA, Journal
-from harness.sweep.rows import ERROR, failed, is_measured, row_of
+from harness.sweep.rows import ERROR, SKIPPED, failed, is_measured, row_of
 from harness.sweep.search import boundary
 from harness.sweep.workers import Workers
 from harness.targets import resolve
@@ -44,7 +45,8 @@ class Outcome:
     Args:
         rows: Of every point, in the order of the plan; of a search in the order it asked.
         findings: Of every search, JSON-ready; see `_finding`.
-        exit_status: 0 all measured, 1 a search found nothing, 3 a run is invalid, 4 a point failed.
+        exit_status: 0 all measured or skipped, 1 a search found nothing, 2 all skipped, 3 a run is
+            invalid, 4 a point failed.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -70,8 +72,14 @@ def begin(folder: Path, plan: Plan, jobs: int, progress: Progress) -> Outcome:
         return _Sweep(folder, plan, journal, progress).all(found, jobs)
 
 
-def resume(folder: Path, jobs: int, progress: Progress) -> Outcome:
+def resume(folder: Path, jobs: int, progress: Progress, *, retry: bool = False) -> Outcome:
     """Go on with a sweep that did not end; one that did only tells its rows again.
+
+    Args:
+        folder: Of the sweep.
+        jobs: Points side by side.
+        progress: Told how far it has come.
+        retry: Whether points that failed are run again.
 
     Raises:
         InputError: There is no sweep, or what it measures has changed since.
@@ -91,14 +99,20 @@ def resume(folder: Path, jobs: int, progress: Progress) -> Outcome:
                 where=str(folder),
                 hint="begin a new sweep, or restore the files",
             )
-        return _Sweep(store.prepare(folder), plan, journal, progress).all(found, jobs)
+        sweep = _Sweep(store.prepare(folder), plan, journal, progress, retry=retry)
+        return sweep.all(found, jobs)
 
 
 class _Sweep:
-    def __init__(self, folder: Path, plan: Plan, journal: Journal, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, journal: Journal, progress: Progress, *, retry: bool = False
+    ) -> None:
         self._folder, self._plan = folder, plan
         self._journal, self._progress = journal, progress
+        # Of a point that was tried again the last row counts.
         self._rows = {row["digest"]: row for row in journal.records if row["kind"] == "point"}
+        if retry:
+            self._rows = {key: row for key, row in self._rows.items() if row["verdict"] != ERROR}
         self._unrecorded = self._find_unrecorded()
         self._broken: dict[str, str] = {}
         self._asked: list[str] = []
@@ -159,12 +173,16 @@ class _Sweep:
         of = done + len(missing)
         self._progress.stage(f"{len(missing)} points to run, {done} done")
         self._progress.events(done, of)
+        started_s = time.monotonic()
 
         def ended(item: Point, row: dict[str, Any]) -> None:
             self._keep(item, row)
             told = " ".join(f"{key}={value}" for key, value in item.values) or item.benchmark
-            self._progress.stage(f"{told}: {row['verdict']}")
-            self._progress.events(len(self._rows), of)
+            now = len(self._rows)
+            left_s = (time.monotonic() - started_s) / (now - done) * (of - now)
+            left = f", about {left_s:.0f} s left" if now < of else ""
+            self._progress.stage(f"{told}: {row['verdict']} ({now} of {of}{left})")
+            self._progress.events(now, of)
 
         workers.run(missing, ended)
         return [self._rows[item.digest] for item in asked]
@@ -270,7 +288,10 @@ def _digest(overlay: str) -> str:
 def _exit_status(rows: Sequence[dict[str, Any]], findings: Sequence[dict[str, Any]]) -> int:
     if any(row["verdict"] == ERROR for row in rows):
         return 4
-    if not all(is_measured(row) for row in rows):
+    tried = [row for row in rows if row["verdict"] != SKIPPED]
+    if rows and not tried:
+        return 2
+    if not all(is_measured(row) for row in tried):
         return 3
     return 1 if any(finding["value"] is None for finding in findings) else 0
 

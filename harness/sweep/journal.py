@@ -106,6 +106,30 @@ class Journal:
         return records
 
 
+def unmeasured(folder: Path) -> dict[Path, str]:
+    """Return the points of a sweep that have no run, and why; none for other folders.
+
+    Raises:
+        StorageError: The journal is damaged, or cannot be read.
+    """
+    path = folder / NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as cause:
+        why = cause.strerror or str(cause)
+        raise StorageError("cannot be read", where=str(path), why=why) from cause
+    records, _ = decode(content, str(path))
+    rows = {row["digest"]: row for row in records if row.get("kind") == "point"}
+    found = {}
+    for row in rows.values():
+        if row["folder"] is None:
+            named = " ".join(f"{key}={value}" for key, value in row["values"].items())
+            found[folder / (named or row["benchmark"])] = f"{row['verdict']}: {row['why']}"
+    return found
+
+
 def encode(record: dict[str, Any]) -> bytes:
     """Return one line."""
     text = _canonical(record)

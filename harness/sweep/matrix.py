@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from harness import benchmark as benchmarks
-from harness.errors import InputError
+from harness.errors import BenchmarkError, InputError
 from harness.quantity import LOWEST_HZ, parse_frequency, shorten
+from harness.traffic import SOURCE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -203,6 +204,12 @@ def point(plan: Plan, benchmark: str, values: Sequence[str], *more: tuple[str, s
     pairs = (*zip((axis.key for axis in plan.axes), values, strict=True), *more)
     overrides = (*plan.overrides, *(f"{key}={value}" for key, value in pairs))
     loaded = benchmarks.load(benchmarks.find(benchmark), overrides)
+    if loaded.traffic.source not in SOURCE_NAMES:
+        raise BenchmarkError(
+            f"unknown event source {loaded.traffic.source!r}",
+            where="traffic.source",
+            hint=f"known: {', '.join(SOURCE_NAMES)}",
+        )
     return Point(benchmark, overrides, pairs, loaded.overlay, loaded.digest)
 
 

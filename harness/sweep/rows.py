@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harness.sweep.matrix import Point
 
 ERROR: Final = "error"
+SKIPPED: Final = "skipped"
 _MEASURED: Final = frozenset({"pass", "fail"})
 _EMPTY: Final = (
     "folder", "overlay_digest", "clock_hz", "rate_hz", "achieved_hz", "load", "scheduled",
@@ -59,6 +60,11 @@ def row_of(point: Point, stored: Stored) -> dict[str, Any]:
 def failed(point: Point, why: str) -> dict[str, Any]:
     """Return the row of a point that gave no result."""
     return {**_head(point), "verdict": ERROR, "why": why, **dict.fromkeys(_EMPTY)}
+
+
+def skipped(point: Point, why: str) -> dict[str, Any]:
+    """Return the row of a point that cannot be run as it is: its parts do not go together."""
+    return {**failed(point, why), "verdict": SKIPPED}
 
 
 def is_measured(row: Mapping[str, Any]) -> bool:

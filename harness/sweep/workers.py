@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import run
-from harness.errors import HarnessError
+from harness.errors import HarnessError, InputError
 from harness.report import store
-from harness.sweep.rows import failed, row_of
+from harness.sweep.rows import failed, row_of, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -113,12 +113,14 @@ class Workers:
 
 
 def measure(point: Point, target: str, out: Path) -> dict[str, Any]:
-    """Run one point and return its row, an error of the harness included."""
+    """Run one point and return its row; that it cannot be run, or failed, is one too."""
     try:
         outcome = run.run(
             run.Request(point.benchmark, target, None, out, point.overrides), Silent()
         )
         return row_of(point, store.load(outcome.folder))
+    except InputError as error:
+        return skipped(point, str(error))
     except HarnessError as error:
         return failed(point, str(error))
 

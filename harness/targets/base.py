@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from harness.errors import BoardError
+from harness.errors import BoardError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,6 +166,19 @@ class Target(ABC):
             where=f"target {self.name}",
             why="this way to reach a board has no memory that a DMA reaches",
             hint="use a target with pynq on the board",
+        )
+
+    def use_memory(self, name: str) -> None:
+        """Choose the external memory that the fabric meets; only before `load`.
+
+        Raises:
+            InputError: It is what the board has, or there is none of that name.
+        """
+        raise InputError(
+            f"the external memory cannot be chosen, {name!r} was",
+            where=f"target {self.name}",
+            why="a board has the memory that it has",
+            hint="leave memory.model out, or use --target virtual",
         )
 
     @property

@@ -74,7 +74,11 @@ def serve(
         file, _, name = text.rpartition(":")
         made[key] = load_model_class(Path(file), name)
     served = ServedBoard(
-        board, lambda digest: fabric_of(digest, progress), known, made, cma_bytes or CMA_BYTES
+        board,
+        lambda digest: fabric_of(digest, board, progress),
+        known,
+        made,
+        cma_bytes or CMA_BYTES,
     )
     return BoardServer(served, address, port)
 

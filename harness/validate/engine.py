@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -74,7 +73,7 @@ def validate(request: Request, progress: Progress) -> dict[str, Any]:
     _, known = resolve(request.target)
     board = find_board(request.board or known or overlay.boards[0])
     seed = secrets.randbits(63) if request.seed is None else request.seed
-    began, started = facts.begin(), time.monotonic_ns()
+    began = facts.begin()
     results: list[Result] = []
     with ExitStack() as held:
         context = Context(
@@ -102,7 +101,11 @@ def validate(request: Request, progress: Progress) -> dict[str, Any]:
         results,
         outcome,
         seed,
-        {**facts.collect(began, project_root()), "monotonic_started_ns": started, "target": found},
+        {
+            **facts.collect(began, project_root()),
+            "monotonic_started_ns": began.monotonic_ns,
+            "target": found,
+        },
     )
 
 

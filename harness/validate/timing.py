@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
+    from harness.measure.evidence import Reason
     from harness.session import Clock
     from harness.validate.context import Context
     from harness.validate.play import Rows
@@ -36,6 +38,7 @@ _MOST_EVENTS: Final = (1 << 32) - 1
 _RANDOM_NS: Final = 5
 """The run at random instants lasts this part of the other."""
 _SLOW: Final = "the firmware is not the one of the manifest, or was built with other settings"
+_TOO_FAST: Final = "the rate is more than the firmware takes"
 _DISTINCT: Final = 256
 
 
@@ -48,8 +51,8 @@ def latency(context: Context) -> Iterator[Evidence]:
     service = samples.service
     yield equal("events that came out", _SINGLES, samples.counters.completed, _SLOW)
     least, most = service.minimum or 0, service.maximum or 0
-    yield Number("latency_min_cycles", least, same=True)
-    yield Number("latency_max_cycles", most, same=True)
+    yield Number("latency_min_cycles", least, same=timing is not None)
+    yield Number("latency_max_cycles", most, same=timing is not None)
     told = f"{least} to {most} cycles" if least != most else f"{least} cycles"
     if timing is not None:
         yield equal("latency", f"{timing.latency_cycles} cycles", told, _SLOW)
@@ -67,8 +70,8 @@ def interval(context: Context) -> Iterator[Evidence]:
     if not steps.size:
         raise Skip("fewer than two events were traced")
     least, most = int(steps.min()), int(steps.max())
-    yield Number("interval_min_cycles", least, same=True)
-    yield Number("interval_max_cycles", most, same=True)
+    yield Number("interval_min_cycles", least, same=timing is not None)
+    yield Number("interval_max_cycles", most, same=timing is not None)
     told = f"{least} to {most} cycles" if least != most else f"{least} cycles"
     if timing is not None:
         yield equal("initiation interval", f"{timing.interval_cycles} cycles", told, _SLOW)
@@ -116,23 +119,56 @@ def _regular(context: Context) -> dict[str, Any]:
     return {"process": "periodic", "rate": f"{float(wanted_hz):.9g} Hz"}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Soak:
+    """A rate that was held, and all that it is judged by; `deadline_cycles` None for none."""
+
+    clock: Clock
+    benchmark: Benchmark
+    schedule: Schedule
+    rows: Rows
+    deadline_cycles: int | None
+    samples: Samples
+
+
 def _held(
     context: Context, arrival: dict[str, Any], soak_ns: int, *, late: bool = True
 ) -> Iterator[Evidence]:
     """Play for a while and judge it as any run is judged."""
-    if context.clock is None or not context.clock.measured_hz:
-        raise Skip("the clock could not be measured, so no rate can be stated")
     wanted_hz = _rate_hz(context) * (1 if late else _SHARE)
     events = min(max(1, int(wanted_hz * soak_ns / 10**9)), _MOST_EVENTS)
+    context.progress.stage(f"holding {float(wanted_hz) / 1e6:.6g} MHz for {soak_ns / 1e6:g} ms")
+    soak = _play(context, _benchmark(context, arrival, events), late=late)
+    yield from _judged(context, soak)
+    counters, cycles = soak.samples.counters, soak.deadline_cycles
+    for name, value in (
+        ("events", counters.completed),
+        ("dropped", counters.dropped),
+        ("deadline_misses", counters.deadline_misses),
+        ("max_depth", counters.max_depth),
+        ("total_max_cycles", soak.samples.total.maximum or 0),
+    ):
+        yield Number(name, value)
+    yield Number("rate_hz", float(wanted_hz))
+    held_ms = soak.schedule.expected_cycles() / soak.clock.nominal_hz * 1000
+    misses = f"{counters.deadline_misses} later than {cycles} cycles"
+    yield (
+        f"{counters.completed:,} events at {float(wanted_hz) / 1e6:.6g} MHz for {held_ms:.4g} ms: "
+        f"{counters.dropped} dropped, {'no deadline' if cycles is None else misses}"
+    )
+
+
+def _play(context: Context, benchmark: Benchmark, *, late: bool) -> _Soak:
+    """Play a benchmark with the user's deadline, or, if events may be late, the contract's."""
+    if context.clock is None or not context.clock.measured_hz:
+        raise Skip("the clock could not be measured, so no rate can be stated")
+    clock_hz = Fraction(context.overlay.built_clock_hz(context.board.name))
     deadline = context.deadline
     if deadline is None and context.timing is not None and late:
         deadline = parse_span(f"{context.timing.latency_cycles} cycles")
-    benchmark = _benchmark(context, arrival, events)
-    clock_hz = Fraction(context.overlay.built_clock_hz(context.board.name))
-    schedule = run.make_schedule(benchmark, context.overlay, clock_hz)
     cycles = None if deadline is None else min(deadline.whole_cycles(clock_hz), NO_DEADLINE)
+    schedule = run.make_schedule(benchmark, context.overlay, clock_hz)
     rows = _rows(context)
-    context.progress.stage(f"holding {float(wanted_hz) / 1e6:.6g} MHz for {soak_ns / 1e6:g} ms")
     samples = play(
         context,
         rows,
@@ -140,77 +176,47 @@ def _held(
         trace=benchmark.run.trace,
         deadline_cycles=NO_DEADLINE if cycles is None else cycles,
     )
-    yield from _judged(context, context.clock, benchmark, schedule, rows, samples, cycles)
-    counters = samples.counters
-    for name, value in (
-        ("events", counters.completed),
-        ("dropped", counters.dropped),
-        ("deadline_misses", counters.deadline_misses),
-        ("max_depth", counters.max_depth),
-        ("total_max_cycles", samples.total.maximum or 0),
-    ):
-        yield Number(name, value)
-    yield Number("rate_hz", float(wanted_hz))
-    held_ms = float(schedule.expected_cycles() / clock_hz * 1000)
-    limit = (
-        "no deadline"
-        if cycles is None
-        else f"{counters.deadline_misses} later than {cycles} cycles"
-    )
-    yield (
-        f"{counters.completed:,} events at {float(wanted_hz) / 1e6:.6g} MHz for {held_ms:.4g} ms: "
-        f"{counters.dropped} dropped, {limit}"
-    )
+    return _Soak(context.clock, benchmark, schedule, rows, cycles, samples)
 
 
-def _judged(
-    context: Context,
-    clock: Clock,
-    benchmark: Benchmark,
-    schedule: Schedule,
-    rows: Rows,
-    samples: Samples,
-    deadline_cycles: int | None,
-) -> Iterator[Evidence]:
-    counters, depth = samples.counters, context.overlay.bench.queue_depth - 1
-    yield equal("events dropped", 0, counters.dropped, "the rate is more than the firmware takes")
-    if deadline_cycles is not None:
-        yield equal("deadline misses", 0, counters.deadline_misses, _SLOW)
+def _judged(context: Context, soak: _Soak) -> Iterator[Evidence]:
+    counters, depth = soak.samples.counters, context.overlay.bench.queue_depth - 1
+    yield equal("events dropped", 0, counters.dropped, _TOO_FAST)
+    if soak.deadline_cycles is not None:
+        hint = _TOO_FAST if context.timing is None else _SLOW
+        yield equal("deadline misses", 0, counters.deadline_misses, hint)
     evidence = RunEvidence(
-        benchmark=benchmark,
-        samples=samples,
-        clock=clock,
-        schedule_cycles=schedule.expected_cycles(),
-        deadline_cycles=deadline_cycles,
+        benchmark=soak.benchmark,
+        samples=soak.samples,
+        clock=soak.clock,
+        schedule_cycles=soak.schedule.expected_cycles(),
+        deadline_cycles=soak.deadline_cycles,
         queue_limit=depth,
         compared=True,
-        crc_expected=crc_of(rows, counters.completed) if not counters.dropped else None,
+        crc_expected=crc_of(soak.rows, counters.completed) if not counters.dropped else None,
     )
-    theory = hold_to_theory(context.overlay, schedule, {}, depth, deadline_cycles, samples)
     # The clock has a step of its own, and counts of cycles are as good at another rate.
-    reasons = [r for r in judge(evidence, None).reasons if "clock" not in r.what]
-    for effect in ("invalid", "fail"):
-        found = [f"{r.what}: {r.evidence}" for r in reasons if r.effect == effect]
-        what = "counters, bins and stamps agree" if effect == "invalid" else "requirements hold"
-        yield Check(
-            what,
-            "yes",
-            "; ".join(found) or "yes",
-            not found,
-            reasons[0].recommendation if found else "",
-            effect,
-        )
+    reasons = [reason for reason in judge(evidence).reasons if "clock" not in reason.what]
+    yield _agreed("counters, bins and stamps agree", reasons, "invalid")
+    yield _agreed("requirements hold", reasons, "fail")
+    theory = hold_to_theory(
+        context.overlay, soak.schedule, {}, depth, soak.deadline_cycles, soak.samples
+    )
     if theory.exact:
-        wrong = [
-            f"{q.name} {q.measured}, predicted {q.predicted}"
-            for q in theory.exact
-            if q.agrees is False
-        ]
-        agreed = sum(q.agrees is True for q in theory.exact)
-        yield Number("theory_agrees", agreed)
+        wrong = [item for item in theory.exact if item.agrees is False]
+        told = [f"{item.name} {item.measured}, predicted {item.predicted}" for item in wrong]
+        yield Number("theory_agrees", sum(item.agrees is True for item in theory.exact))
         yield Check(
-            "counts are as theory has them", "all", "; ".join(wrong[:3]) or "all", not wrong, _SLOW
+            "counts are as theory has them", "all", "; ".join(told[:3]) or "all", not wrong, _SLOW
         )
+
+
+def _agreed(what: str, reasons: list[Reason], effect: Literal["fail", "invalid"]) -> Check:
+    """Return whether a verdict has no reasons of one kind."""
+    found = [reason for reason in reasons if reason.effect == effect]
+    told = "; ".join(f"{reason.what}: {reason.evidence}" for reason in found)
+    hint = found[0].recommendation if found else ""
+    return Check(what, "yes", told or "yes", not found, hint, effect)
 
 
 def _benchmark(context: Context, arrival: dict[str, Any], events: int) -> Benchmark:

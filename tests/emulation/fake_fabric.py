@@ -81,5 +81,8 @@ class LoopbackFabric:
         self._source.clear()
         self._sink.clear()
 
+    def attach(self, arena: object, clock: object) -> None:
+        """Have no memory port."""
+
     def close(self) -> None:
         self.closed = True

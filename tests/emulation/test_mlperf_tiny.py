@@ -429,10 +429,10 @@ def test_performance_of_the_rtl_is_exact_and_in_board_time(
     assert (device["time_base"], device["simulated"], host["time_base"]) == ("device", True, "host")
     assert device["resolution_us"] == 1
     assert all(run["device"]["elapsed_us"] >= 1_000 for run in result["runs"])
-    # Simulated time repeats itself; 10 accesses of 32 cycles at 200 MHz are 1.6 us.
+    # Simulated time repeats itself; the driver's 5 accesses of 32 cycles at 200 MHz are 0.8 us.
     rates = {run["device"]["elapsed_us"] / run["iterations"] for run in result["runs"]}
     assert max(rates) - min(rates) < 0.01
-    assert 1.0 < device["inference_us"]["median"] < 10.0
+    assert 0.75 < device["inference_us"]["median"] < 10.0
     # The simulator is far from real time, and nobody mistakes one clock for the other.
     assert host["inference_us"]["median"] > 10 * device["inference_us"]["median"]
     assert [reason["effect"] for reason in result["reasons"]] == ["note", "note"]
@@ -541,7 +541,7 @@ def test_the_runners_way_of_talking_gets_the_golden_answers(board: Board) -> Non
             assert "m-load-done" in answer
             said = ask("infer 20 5")
             laps = [m for line in said if (m := re.match(r"^m-lap-us-([0-9]+)$", line))]
-            assert int(laps[1].group(1)) - int(laps[0].group(1)) in range(20, 200)
+            assert int(laps[1].group(1)) - int(laps[0].group(1)) in range(15, 200)
             found = [m for line in said if (m := re.match(r"^m-results-\[([^]]+)\]$", line))]
             values = [float(x) for x in found[0].group(1).split(",") if x.strip()]
             assert values == golden[event]

@@ -185,7 +185,7 @@ def test_a_flipped_weight_behind_the_right_digest_is_caught(
 
 def flip_one_weight(package: str) -> str:
     """Change the sign bit of the first weight of the first layer."""
-    head, tail = re.split(r"(?<=L0_WEIGHTS \[16\]\[64\] = '\{)", package)
+    head, tail = re.split(r"(?<=L0_WEIGHTS \[16\]\[64\] =)", package)
     first = re.search(r"6'h([0-9a-f]+)", tail)
     assert first is not None
     return f"{head}{tail[: first.start()]}6'h{int(first[1], 16) ^ 0x20:x}{tail[first.end() :]}"
@@ -306,10 +306,11 @@ def test_a_missing_tool_is_named_with_how_to_get_it(tmp_path: Path, missing: str
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_keeps_what_was_counted_and_marks_it(tmp_path: Path) -> None:
+def playing(out: Path) -> subprocess.Popen[str]:
+    """Start a long run, and return when it plays."""
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "harness", "run", "smoke/dial", "--out", str(tmp_path),
+            sys.executable, "-m", "harness", "run", "smoke/dial", "--out", str(out),
             "--set", "run.events=30000000",
         ],
         cwd=ROOT,
@@ -322,6 +323,11 @@ def test_ctrl_c_keeps_what_was_counted_and_marks_it(tmp_path: Path) -> None:
         if line.startswith("playing"):
             break
     time.sleep(1)
+    return process
+
+
+def test_ctrl_c_keeps_what_was_counted_and_marks_it(tmp_path: Path) -> None:
+    process = playing(tmp_path)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode == 3
@@ -331,6 +337,23 @@ def test_ctrl_c_keeps_what_was_counted_and_marks_it(tmp_path: Path) -> None:
     scheduled = result["events"]["scheduled"]
     assert scheduled is not None
     assert 0 < scheduled < 30_000_000
+
+
+@pytest.mark.parametrize("between_s", [0.0, 0.02, 0.1])
+def test_ctrl_c_twice_ends_at_once_and_leaves_nothing_to_believe(
+    tmp_path: Path, between_s: float
+) -> None:
+    process = playing(tmp_path)
+    process.send_signal(signal.SIGINT)
+    time.sleep(between_s)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert "Traceback" not in said
+    # The second may come too late to matter; nothing is ever left half.
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    for folder in store.list_runs(tmp_path):
+        assert store.load(folder).result["verdict"] == "interrupted"
 
 
 def test_listing_names_everything_and_is_json_when_asked(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from harness.cli import main
 from harness.measure.queueing import finite_queue
 from harness.report import store
-from harness.sweep.journal import NAME
+from harness.sweep.journal import NAME, encode
 from harness.traffic import Schedule
 
 pytestmark = pytest.mark.xdist_group("sweep")
@@ -170,11 +171,51 @@ def test_what_is_nowhere_in_the_bracket_is_not_found(
 def test_a_point_that_fails_stops_no_other(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, periodic: str
 ) -> None:
+    out = tmp_path / "out"
     arguments = (periodic, "--detectors", "jets,noise", "--set", "run.events=500")
-    status, found = sweep(capsys, tmp_path / "out", *arguments)
-    assert status == 4
-    assert [row["verdict"] for row in found["points"]] == ["error", "pass"]
-    assert "jets" in found["points"][0]["why"]
+    status, found = sweep(capsys, out, *arguments)
+    assert status == 0
+    assert [row["verdict"] for row in found["points"]] == ["skipped", "pass"]
+    assert "jets are 16 values" in found["points"][0]["why"]
+    page = tmp_path / "report.html"
+    assert main(["report", str(out), "-o", str(page)]) == 0
+    assert "traffic.source=jets: skipped: jets are 16 values" in capsys.readouterr().err
+    assert "traffic.source=jets" in page.read_text()
+
+
+def test_where_nothing_goes_together_nothing_is_measured(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, periodic: str
+) -> None:
+    status, found = sweep(capsys, tmp_path / "out", periodic, "--detectors", "jets")
+    assert status == 2
+    assert [row["verdict"] for row in found["points"]] == ["skipped"]
+
+
+def test_an_unknown_detector_is_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, periodic: str
+) -> None:
+    out = tmp_path / "out"
+    assert main(["sweep", periodic, "--detectors", "noise,nosie", "--out", str(out)]) == 2
+    assert "unknown event source 'nosie'; known: jets, noise" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_what_failed_is_tried_again_only_when_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, periodic: str
+) -> None:
+    out = tmp_path / "out"
+    arguments = (periodic, "--depths", "1,2", "--set", "run.events=500")
+    assert sweep(capsys, out, *arguments)[0] == 0
+    plan, first, second = (out / "points.jsonl").read_bytes().splitlines(keepends=True)
+    row = json.loads(first)["record"]
+    broken = {**row, "verdict": "error", "why": "the cable was out", "folder": None}
+    (out / "points.jsonl").write_bytes(plan + encode(broken) + second)
+    shutil.rmtree(out / row["folder"])
+    for more, status, verdict in (((), 4, "error"), (("--retry",), 0, "pass"), ((), 0, "pass")):
+        assert main(["sweep", "--resume", str(out), *more, "--json"]) == status
+        found = json.loads(capsys.readouterr().out)
+        assert [each["verdict"] for each in found["points"]] == [verdict, "pass"]
+    assert len(without_facts(out)) == 2
 
 
 def start(out: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accelerators import Model, NumberFormat, Tensor, parse_model
+from harness.accelerators import Dense, Model, NumberFormat, Tensor, parse_model
 from harness.accelerators.golden import output_rows
+from harness.accelerators.layers.conv2d import Conv2d
 from harness.generate.accelerator import network_top
 from harness.generate.network import weights_package
 from tests.gateware.rtl import ROOT, Design
@@ -70,18 +71,100 @@ def dense(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return a dense layer, in more steps than it has lanes at times."""
     if tensor.format.width > 16 and tensor.values > 8:
         return None
-    outputs = rng.randint(1, 8)
+    outputs, loadable = rng.randint(1, 8), rng.random() < 0.3
     weight = NumberFormat(rng.choice((1, 2, 4, 6, 16)), rng.randint(-1, 3), rng.random() < 0.8)
     bound = tensor.values << (tensor.format.width + weight.width - 1)
     return {
         "kind": "dense",
         "inputs": tensor.values,
         "outputs": outputs,
-        "reuse": rng.choice((1, 1, 2, 3, 4, 7)),
+        "reuse": 1 if loadable else rng.choice((1, 1, 2, 3, 4, 7)),
+        "loadable": loadable,
         "weight_format": table_of(weight),
         "weights": integers(rng, (outputs, tensor.values), weight.minimum, weight.maximum),
-        "bias": integers(rng, (outputs,), -bound, bound),
+        "bias": integers(rng, (outputs,), *biases(bound, loadable)),
         **requantise(rng, bound, tensor.format.fraction + weight.fraction),
+    }
+
+
+def biases(bound: int, loadable: bool) -> tuple[int, int]:
+    """Return the limits of a random bias: registers have 24 bits."""
+    return (max(-bound, -(1 << 23)), min(bound, (1 << 23) - 1)) if loadable else (-bound, bound)
+
+
+def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a convolution over any image that the beats make, in one dimension at times."""
+    if tensor.format.width > 16 or tensor.values > 32 or tensor.beats == 1:
+        return None
+    loadable = rng.random() < 0.4
+    if loadable and rng.random() < 0.7:  # a row a beat
+        rows = tensor.beats
+        columns = rng.choice(divisors(tensor.lanes))
+    else:
+        rows = rng.choice(divisors(tensor.beats))
+        columns = tensor.beats // rows
+    channels = tensor.values // (rows * columns)
+    padding = rng.choice(("same", "valid"))
+    kernel = [
+        rng.randint(1, min(3 if padding == "same" else length, 3)) for length in (rows, columns)
+    ]
+    filters = rng.randint(1, 3)
+    weight = NumberFormat(rng.choice((1, 4, 6)), rng.randint(-1, 3), rng.random() < 0.8)
+    bound = kernel[0] * kernel[1] * channels << (tensor.format.width + weight.width - 1)
+    shape = (filters, *kernel, channels)
+    return {
+        "kind": "conv2d",
+        "rows": rows,
+        "columns": columns,
+        "channels": channels,
+        "filters": filters,
+        "kernel": kernel,
+        "stride": [rng.randint(1, 2), rng.randint(1, 3)],
+        "padding": padding,
+        "reuse": 1 if loadable else rng.choice((1, 1, 2, 3)),
+        "loadable": loadable,
+        "weight_format": table_of(weight),
+        "weights": integers(rng, shape, weight.minimum, weight.maximum),
+        "bias": integers(rng, (filters,), *biases(bound, loadable)),
+        **requantise(rng, bound, tensor.format.fraction + weight.fraction),
+    }
+
+
+def dense_per_beat(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a dense layer for each of some beats."""
+    table = dense(rng, Tensor(1, tensor.lanes, tensor.format)) if tensor.beats > 1 else None
+    return None if table is None else {**table, "kind": "dense_per_beat"}
+
+
+def recurrent(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a cell of a few channels, its flag among values that are often 0."""
+    inputs = [n for n in divisors(tensor.values - 1) if n <= 3] if tensor.values > 1 else []
+    if tensor.beats != 1 or tensor.format.width > 16 or not inputs:
+        return None
+    taken, units = rng.choice(inputs), rng.randint(1, 3)
+    channels = (tensor.values - 1) // taken
+    kept = NumberFormat(rng.choice((1, 3, 8)), rng.randint(-1, 3), rng.random() < 0.8)
+    end = requantise(rng, 1 << 20, rng.randint(-4, 20))
+    state = NumberFormat(**end["output_format"])
+    end["output_format"]["width"] = min(state.width, 16)
+    end["output_format"]["integer"] = end["output_format"]["width"] - state.fraction
+    # Both products have one binary point: that of the state's decides on the input's weights.
+    kept = NumberFormat(kept.width, kept.width - end["shift"], kept.signed)
+    fraction = state.fraction + kept.fraction - tensor.format.fraction
+    width = rng.choice((2, 5, 9))
+    incoming = NumberFormat(width, width - fraction, rng.random() < 0.8)
+    return {
+        "kind": "recurrent",
+        "channels": channels,
+        "inputs": taken,
+        "units": units,
+        "steps": rng.choice(divisors(channels)),
+        "input_weight_format": table_of(incoming),
+        "input_weights": integers(rng, (units, taken), incoming.minimum, incoming.maximum),
+        "state_weight_format": table_of(kept),
+        "state_weights": integers(rng, (units, units), kept.minimum, kept.maximum),
+        "bias": integers(rng, (units,), -(1 << 12), 1 << 12),
+        **end,
     }
 
 
@@ -136,8 +219,11 @@ def lif(rng: random.Random, tensor: Tensor) -> Table | None:
 
 
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
+    "conv2d": conv2d,
     "dense": dense,
+    "dense_per_beat": dense_per_beat,
     "lif": lif,
+    "recurrent": recurrent,
     "regroup": regroup,
     "xnor_dense": xnor_dense,
 }
@@ -186,6 +272,26 @@ class Network:
     def latency(self) -> int | None:
         """Cycles from first beat in to last beat out, none if that depends on the data."""
         return self.model.latency_cycles(self.in_bits, self.out_bits)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the slowest layer alone sets the pace.
+
+        Windows of a convolution come in bursts, and nothing stores them: where a neighbour does not
+        keep up with a burst, both are slower together than either is alone.
+        """
+        convolutions = sum(isinstance(layer, Conv2d) for layer in self.model.layers)
+        if not convolutions:
+            return self.interval is not None
+        tensors = [self.model.input, *(layer.output for layer in self.model.layers)]
+        beats = [self.in_beats, *(tensor.beats for tensor in tensors), self.out_beats]
+        dense = [layer for layer in self.model.layers if isinstance(layer, Dense)]
+        return (
+            convolutions == 1
+            and beats[0] <= beats[1]
+            and beats[1:] == sorted(beats[1:], reverse=True)
+            and all(layer.reuse == 1 for layer in dense)
+        )
 
     def events(self, count: int, seed: int) -> NDArray[np.int64]:
         """Return random events, one in four of nothing but extreme values."""
@@ -261,7 +367,24 @@ def _suitable(rng: random.Random, name: str, kind: str) -> Network:
     raise AssertionError(f"no random network has a layer of kind {kind}")
 
 
-NETWORKS = networks(16, 11)
+def images(count: int, seed: int) -> tuple[Network, ...]:
+    """Return convolutions over random images, alone, so that their cycles can be told."""
+    rng = random.Random(seed)
+    found: list[Network] = []
+    while len(found) < count:
+        beats, lanes = rng.choice((3, 4, 6, 8, 9, 12, 16, 20, 24)), rng.randint(1, 4)
+        form = NumberFormat(rng.choice((1, 4, 8)), 2, rng.random() < 0.5)
+        table = conv2d(rng, Tensor(beats, lanes, form))
+        if table is not None:
+            source = {"values": beats * lanes, "format": table_of(form), "lanes": lanes}
+            content = {"schema": 2, "name": f"i{len(found)}", "input": source, "layers": [table]}
+            model = parse_model({**content, "output": {"kind": "values"}})
+            drawn = Network(model, 32, 64)
+            found += [drawn] if drawn.timed else []
+    return tuple(found)
+
+
+NETWORKS = networks(12, 11) + images(10, 84)
 
 
 def _ports(item: Network) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Synthetic:
         "overlay": "dial",
         "traffic": {"source": "noise"},
         "arrival": {"process": "periodic", "rate": "20 MHz"},
-        "run": {"events": 5000, "deadline": "40 cycles"},
+        "run": {"events": 5000, "deadline": "40 cycles", "trace": 64},
     }
     histogram = staticmethod(histogram)
 

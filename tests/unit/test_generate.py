@@ -105,7 +105,7 @@ def _parameters(text: str) -> set[str]:
     return set(re.findall(r"^\s*parameter int unsigned (\w+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["loopback", "dial"])
+@pytest.mark.parametrize("name", ["loopback", "dial", "weight_streaming"])
 def test_the_top_connects_every_port_and_parameter(name: str) -> None:
     overlay = find_overlay(name)
     text = fabric_top(overlay)
@@ -311,3 +311,25 @@ def test_a_manifest_unlike_its_model_is_refused(root: Path) -> None:
     write_model()
     with pytest.raises(OverlayError, match=r"latency_cycles: is .*that is 4"):
         generate(find_overlay("loopback", root))
+
+
+@pytest.mark.parametrize("board", ["zcu104", "pynq-z2"])
+def test_a_port_to_memory_reaches_the_processing_systems_memory(board: str) -> None:
+    """In the .hwh as a bus and a range, in the script as a wire and an address, in no other one."""
+    overlay, plain = find_overlay("weight_streaming"), find_overlay("dial")
+    text = hwh(overlay, BOARDS[board])
+    root = ElementTree.fromstring(text[text.index("<EDKSYSTEM") :])  # noqa: S314 (our own)
+    bench = next(m for m in root.iter("MODULE") if m.get("INSTANCE") == "stream_bench_0")
+    (bus,) = (b for b in bench.iter("BUSINTERFACE") if b.get("NAME") == "m_axi")
+    assert (bus.get("TYPE"), bus.get("DATAWIDTH")) == ("MASTER", "512")
+    (port,) = (p for p in bench.iter("PORT") if p.get("NAME") == "m_axi_araddr")
+    ends = [(c.get("INSTANCE"), c.get("PORT")) for c in port.iter("CONNECTION")]
+    assert ends == [("axi_smc_memory", "S02_AXI_ARADDR")]
+    (reach,) = bench.iter("MEMRANGE")
+    assert (reach.get("BASEVALUE"), reach.get("MEMTYPE")) == ("0x00000000", "MEMORY")
+    script = vivado_script(overlay, BOARDS[board])
+    assert "stream_bench_0/m_axi axi_smc_memory/S02_AXI" in script
+    assert "get_bd_addr_spaces stream_bench_0/m_axi" in script
+    assert "CONFIG.NUM_SI 3" in script
+    assert "m_axi " not in vivado_script(plain, BOARDS[board])
+    assert 'NAME="m_axi"' not in hwh(plain, BOARDS[board])

@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console
 
 from harness.errors import BenchmarkError, InputError, StorageError
-from harness.report import history, listing, reader, store
+from harness.report import history, listing, reader, sealed, store
 from harness.report.history import INDEX, Entry, refresh
 from harness.report.selection import benchmark_name, find_run, find_runs, of_benchmark
 
@@ -272,7 +272,7 @@ def test_a_flipped_bit_in_any_file_is_told_and_the_others_stay(make: Make, out: 
         content = path.read_bytes()
         middle = len(content) // 2
         path.write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
-        if path.name != store.MANIFEST:
+        if path.name != sealed.MANIFEST:
             assert damage_of(out).startswith(f"{path.name}: is not what was written; its SHA-256")
         else:
             assert damage_of(out)
@@ -295,7 +295,7 @@ def test_a_change_with_the_clock_set_back_is_noticed(make: Make, out: Path) -> N
 
 def test_a_run_that_was_never_finished_is_told(make: Make, out: Path) -> None:
     folder = make()
-    (folder / store.MANIFEST).unlink()
+    (folder / sealed.MANIFEST).unlink()
     assert "no manifest.json, which is written last" in damage_of(out)
     for path in folder.iterdir():
         path.unlink()
@@ -332,9 +332,9 @@ def test_what_is_not_json_everywhere_is_told(make: Make, out: Path) -> None:
     path = folder / "result.json"
     text = path.read_text().replace('"measured_hz": 200000000', '"measured_hz": NaN')
     path.write_text(text)
-    manifest = json.loads((folder / store.MANIFEST).read_text())
+    manifest = json.loads((folder / sealed.MANIFEST).read_text())
     manifest["files"]["result.json"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    (folder / store.MANIFEST).write_text(json.dumps(manifest))
+    (folder / sealed.MANIFEST).write_text(json.dumps(manifest))
     assert "out of range" in damage_of(out)
 
 
@@ -510,7 +510,7 @@ def test_foreign_strings_cannot_style_or_command_the_terminal(make: Make, out: P
         facts={"target": {"board": HOSTILE}},
     )
     bad = make("bad\x1b[2J\udc80")
-    (bad / store.MANIFEST).write_text("{")
+    (bad / sealed.MANIFEST).write_text("{")
     entries = refresh(out)
     assert refresh(out) == entries
     text = shown(entries, width=400, colour=True)

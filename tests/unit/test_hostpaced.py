@@ -24,10 +24,11 @@ from harness.errors import BoardError, InputError, StorageError
 from harness.hostpaced.links import Link, NullLink
 from harness.hostpaced.pacing import NEVER, Stamps, play
 from harness.hostpaced.schedule import HostSchedule, Process, draw
-from harness.hostpaced.stillness import stillness
+from harness.hostpaced.stillness import _spin_ns, stillness
 from harness.measure import correction
 from harness.report import host_result, host_store, host_terminal, store
 from harness.report.host_result import HostRecord
+from harness.targets import time_slice
 
 SPIN_NS = 50_000
 
@@ -174,13 +175,25 @@ def test_a_link_that_breaks_keeps_what_was_stamped() -> None:
 def test_stillness_is_undone() -> None:
     before = sys.getswitchinterval()
     assert gc.isenabled()
-    with stillness() as still:
+    with stillness(1_000_000) as still:
         assert not gc.isenabled()
         assert sys.getswitchinterval() < before
         assert still.scheduling == "ordinary"
-        assert 5_000 <= still.spin_ns <= 300_000
+        assert 0 <= still.spin_ns <= 250_000
+        assert still.slice_ns in {None, 100_000}
     assert gc.isenabled()
+    assert time_slice.request(0) != 100_000
     assert sys.getswitchinterval() == before
+
+
+def test_a_sender_leaves_most_of_a_short_gap_to_others() -> None:
+    with stillness(20_000) as still:
+        assert 0 <= still.spin_ns <= 5_000
+
+
+def test_a_time_slice_that_no_kernel_grants_is_none() -> None:
+    assert time_slice.request(-1 % 2**63) in {None, 100_000_000}
+    time_slice.request(0)
 
 
 def made(due: list[int], sent: list[int], done: list[int]) -> Stamps:
@@ -329,3 +342,19 @@ def test_the_null_link_is_a_link() -> None:
     assert link.synchronous
     assert link.facts() == {}
     assert link.collect() == ()
+
+
+@pytest.mark.parametrize(
+    ("p50", "p99", "share", "spin"),
+    [
+        (30_000, 80_000, 250_000, 100_000),
+        (30_000, 8_000_000, 250_000, 45_000),
+        (30_000, 8_000_000, 5_000, 5_000),
+        (0, 0, 5_000, 0),
+        (900_000, 900_000, 10**9, 300_000),
+    ],
+)
+def test_spinning_covers_late_wake_ups_as_far_as_that_helps(
+    p50: int, p99: int, share: int, spin: int
+) -> None:
+    assert _spin_ns(p50, p99, share) == spin

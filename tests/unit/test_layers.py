@@ -32,6 +32,7 @@ LAYERS = [
     {"architecture"},
     {"benchmark"},
     {"overlay", "traffic"},
+    {"memories"},
     {"manifest", "bitfile", "ps_clocks"},
     {"accelerators", "inventory", "overlay_files", "tomlfile"},
     {"quantity"},

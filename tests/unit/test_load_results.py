@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import harness
 from harness.errors import InputError, StorageError
 from harness.fabric.samples import KINDS, Trace
-from harness.report import reader, store, tables
+from harness.report import reader, sealed, store, tables
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Synthetic
@@ -80,6 +80,7 @@ def test_a_row_holds_what_the_result_says(synthetic: Synthetic, tmp_path: Path) 
     assert (row.scheduled_events, row.completed_events, row.dropped_events) == (5000, 5000, 0)
     assert (row.deadline_cycles, row.missed_events) == (40, 0)
     assert (row.total_p99_cycles, row.total_p99_ns, row.wait_max_ns) == (26, 130.0, 0.0)
+    assert (row.total_p99_low_cycles, row.total_p99_high_cycles) == (26, 26)
     assert (row.service_mean_cycles, row.service_mean_ns) == (26.0, 130.0)
     assert (row.clock_measured_hz, row.rate_ratio) == (2e8, 1.0)
     assert row.bit_exact is np.True_
@@ -243,10 +244,10 @@ def seal(folder: Path, name: str) -> None:
     import hashlib
     import json
 
-    manifest = json.loads((folder / store.MANIFEST).read_text())
+    manifest = json.loads((folder / sealed.MANIFEST).read_text())
     digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     manifest["files"][name]["sha256"] = digest
-    (folder / store.MANIFEST).write_text(json.dumps(manifest))
+    (folder / sealed.MANIFEST).write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("form", FORMS)

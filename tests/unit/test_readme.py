@@ -24,7 +24,7 @@ LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
 def commands() -> Iterator[tuple[Path, str]]:
     for path in DOCUMENTS:
-        for found in COMMAND.finditer(path.read_text()):
+        for found in COMMAND.finditer(path.read_text().replace("\\\n", " ")):
             yield path, found["arguments"].strip()
 
 

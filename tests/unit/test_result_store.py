@@ -19,7 +19,7 @@ import pytest
 from harness.errors import StorageError
 from harness.fabric.samples import KINDS, Kind, LatencyHistogram
 from harness.measure.verdict import interrupted
-from harness.report import result, schema, store, tables
+from harness.report import result, schema, sealed, store, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,7 @@ def test_a_result_has_exactly_the_keys_of_its_schema(synthetic: Synthetic) -> No
         "p99",
         "p999",
         "reasons",
+        "confidence",
     ]
     assert total["p99"] == {"cycles": 26, "ns": 130}
     assert found["deadline"] == {"cycles": 40, "misses": 0}
@@ -316,12 +317,12 @@ def test_every_flipped_bit_is_noticed(synthetic: Synthetic, tmp_path: Path) -> N
         content = path.read_bytes()
         for place in {0, len(content) // 3, len(content) // 2, len(content) - 2}:
             path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-            if path.name == store.MANIFEST and content[place : place + 1].isspace():
+            if path.name == sealed.MANIFEST and content[place : place + 1].isspace():
                 continue
             with pytest.raises(StorageError):
                 store.load(folder)
         path.write_bytes(content[:-1])
-        if path.name != store.MANIFEST:
+        if path.name != sealed.MANIFEST:
             with pytest.raises(StorageError, match="is not what was written"):
                 store.load(folder)
         path.unlink()
@@ -341,15 +342,16 @@ def test_every_flipped_bit_is_noticed(synthetic: Synthetic, tmp_path: Path) -> N
         ('{"schema": 1, "files": []}', "not a manifest"),
         ('{"schema": 1, "files": {}}', "holds no result"),
         ('{"schema": 1, "files": {"../x": {}}}', "plain file name"),
-        ('{"schema": 1, "files": {"result.json": 3}}', "not what was written"),
-        ('{"schema": 1, "files": {"none": {}}}', "cannot be read"),
+        ('{"schema": 1, "files": {"result.json": 3}}', "without its SHA-256"),
+        ('{"schema": 1, "files": {"none": {}}}', "without its SHA-256"),
+        ('{"schema": 1, "files": {"none": {"sha256": "0"}}}', "cannot be read"),
     ],
 )
 def test_other_manifests_are_refused(
     synthetic: Synthetic, tmp_path: Path, manifest: str, word: str
 ) -> None:
     folder = store.write(tmp_path, synthetic.result()[0], None)
-    (folder / store.MANIFEST).write_text(manifest)
+    (folder / sealed.MANIFEST).write_text(manifest)
     with pytest.raises(StorageError, match=word):
         store.load(folder)
 

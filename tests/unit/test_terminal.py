@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from harness.measure.verdict import interrupted, judge
 from harness.report import result as results
-from harness.report import terminal, text
+from harness.report import schema, terminal, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,10 +60,36 @@ def test_all_numbers_of_a_sound_run_are_shown(synthetic: Synthetic) -> None:
     assert "latency min mean p50 p99 p99.9 max" in lines
     assert "wait, cycles 0 0 0 0 0 0" in lines
     assert "total, cycles 26 26 26 26 26 26" in lines
-    assert lines[lines.index("total, cycles 26 26 26 26 26 26") + 1] == " ".join(["130 ns"] * 6)
+    assert lines[lines.index("total, cycles 26 26 26 26 26 26") + 1] == "ns 130 130 130 130 130 130"
     assert lines[-2].startswith("26 130 ns \u2588")
     assert lines[-2].endswith(" 5,000")
     assert lines[-1] == "stored in results/run"
+
+
+def spread(result: Result) -> Any:
+    """Return the result with an interval of the p99 of total, and none of its p99.9."""
+    changed: Any = copy.deepcopy(result)
+    found = changed["latency"]["total"]["confidence"]
+    found["p99"]["high"] = {"cycles": 1031, "ns": 5155}
+    found["p999"] |= {"low": None, "high": None, "reason": "correlated events"}
+    return changed
+
+
+def test_intervals_stand_below_their_percentiles(synthetic: Synthetic) -> None:
+    result, samples = synthetic.result()
+    output = shown(spread(result), samples.histograms())
+    rows = [line for line in output.splitlines() if "95 % interval" in line]
+    assert [row.split() for row in rows] == [["95", "%", "interval", "26-1,031", "-"]]
+    assert "no interval of total p99.9: correlated events" in output
+
+
+def test_results_from_before_there_were_intervals_are_shown_without(synthetic: Synthetic) -> None:
+    result, samples = synthetic.result()
+    old: Any = copy.deepcopy(result)
+    for latency in old["latency"].values():
+        del latency["confidence"]
+    assert schema.check(old, "result.json") == old
+    assert shown(old, samples.histograms()) == shown(result, samples.histograms())
 
 
 def test_a_failure_says_why_and_what_to_do(synthetic: Synthetic) -> None:

@@ -331,3 +331,12 @@ def _step(least: float) -> float:
     """Return the least of 1, 2, 5 times a power of ten that is not below `least`."""
     power: float = 10.0 ** math.floor(math.log10(least)) if least > 0 else 1.0
     return next(f * power for f in (1, 2, 5, 10) if f * power >= least * (1 - 1e-9))
+
+
+def wait_axis(area: Frame, most: float, ns_per_cycle: float) -> tuple[Linear, Html]:
+    """Return a scale of waits up to `most` cycles, and its axes: cycles left, ns right."""
+    top = max(4.0, most * 1.08)
+    values = Linear(0, top, area.bottom, area.top)
+    ns = Linear(0, top * ns_per_cycle, area.bottom, area.top)
+    right = (label(area.right + 8, ns(tick) + 4, f"{tick:,.6g} ns") for tick in ns.ticks(5))
+    return values, tag("g", left_axis(area, values, "wait in cycles", 5), *right)

@@ -93,35 +93,25 @@ def _tiles(run: Run, result: Result) -> Iterator[tuple[str, object, str, str]]:
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
     facts: dict[str, Any] = result["facts"]
-    clock, events, rate = result["clock"], result["events"], result["rate"]
+    rate = result["rate"]
     target = _table(facts, "target")
     yield "time base", text.time_base(result)
     yield "benchmark", f"{result['benchmark']['name']}, digest {result['benchmark']['digest']}"
     yield "overlay", f"{result['overlay']['name']}, digest {result['overlay']['digest']}"
     board = [str(target[key]) for key in ("board", "part") if target.get(key)]
     yield "target", ", ".join([result["target"], *board])
-    yield (
-        "clock",
-        f"{text.hertz(clock['measured_hz'])} measured, {text.hertz(clock['set_hz'])} set, "
-        f"built for {text.hertz(clock['nominal_hz'])}",
-    )
+    yield "clock", text.clock_of(result)
     yield (
         "rate",
         f"{text.hertz(rate['target_hz'])} asked, {text.hertz(rate['achieved_hz'])} completed",
     )
-    yield (
-        "events",
-        f"{text.count(events['scheduled'])} scheduled, {text.count(events['completed'])} "
-        f"completed, {text.count(events['dropped'])} dropped, {text.count(events['in_flight'])} "
-        f"in flight; {text.count(events['distinct'])} distinct",
-    )
-    queue = result["queue"]
-    yield (
-        "derandomiser",
-        f"at most {text.count(queue['max_depth'])} waited, {text.count(queue['limit'])} may",
-    )
-    yield "outputs", _outputs(result)
+    yield "events", text.events_of(result)
+    yield "decision", text.decision(result)
+    yield "derandomiser", text.queue_of(result)
+    yield "outputs", text.outputs_of(result)
     yield "weights", text.weights(result)
+    if "memory" in result:
+        yield "memory", text.memory(result)
     yield "seeds", ", ".join(f"{name} {seed}" for name, seed in result["seeds"].items())
     yield "when", _when(facts)
     yield "versions", ", ".join(f"{k} {v}" for k, v in _table(facts, "versions").items() if v)
@@ -131,21 +121,6 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     changed = ", with local changes" if git.get("dirty") else ""
     yield "source", f"commit {git['commit']}{changed}" if git.get("commit") else ""
     yield "events' SHA-256", str(target.get("events_sha256") or "")
-
-
-def _outputs(result: Result) -> str:
-    output = result["output"]
-    if output["bit_exact"] is None:
-        return "not compared"
-    crc = "" if output["crc"] is None else f"; CRC {output['crc']:#010x}"
-    if output["bit_exact"]:
-        return f"bit-exact in {text.count(output['beats'])} beats{crc}"
-    wanted = output["crc_expected"]
-    expected = "" if wanted is None else f", expected {wanted:#010x}"
-    first = output["first_mismatch"]
-    place = "" if first is None else f", first in event {first:,}"
-    beats = f"{text.count(output['mismatches'])} of {text.count(output['beats'])} beats"
-    return f"wrong: {beats} differ from the golden model's{place}{crc}{expected}"
 
 
 def _when(facts: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.errors import InputError, StorageError
 from harness.fabric.samples import KINDS
-from harness.report import plots, store
+from harness.report import plots, sealed, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ def gather(paths: Sequence[Path]) -> tuple[list[Stored], dict[Path, str]]:
     found: dict[Path, Stored] = {}
     unreadable: dict[Path, str] = {}
     for path in paths:
-        if (path / store.MANIFEST).is_file():
+        if (path / sealed.MANIFEST).is_file():
             found.setdefault(path.resolve(), _load(path))
             continue
         if not path.is_dir():

@@ -12,8 +12,8 @@ from harness.report.html.axes import (
     chart,
     frame,
     label,
-    left_axis,
     legend,
+    wait_axis,
 )
 from harness.report.html.markup import Html, tag
 from harness.traffic.filling import SLOTS
@@ -41,9 +41,7 @@ def figure(trace: Trace, deduced: Deduced, ns_per_cycle: float, name: str) -> Ht
     strip = frame(area.bottom + 8, 16, right=64)
     scale = Linear(0, SLOTS, area.left, area.right)
     waits = trace.accepted - trace.scheduled
-    top = max(4.0, float(waits.max()) * 1.08)
-    values = Linear(0, top, area.bottom, area.top)
-    ns = Linear(0, top * ns_per_cycle, area.bottom, area.top)
+    values, axis = wait_axis(area, float(waits.max()), ns_per_cycle)
     slots = orbit.filling.slots
     lost = np.unique(slots[missing % slots.size])
     dots = np.unique(np.stack((orbit.slot, waits)), axis=1).T.tolist()
@@ -58,8 +56,7 @@ def figure(trace: Trace, deduced: Deduced, ns_per_cycle: float, name: str) -> Ht
         f"{orbit.filling.name}; the longest wait is {int(waits.max()):,} cycles",
         legend(area.left, 14, entries, key=False),
         label(area.right, 14, f"{turns:.2f} turns of the LHC", "end", "soft"),
-        left_axis(area, values, "wait in cycles", 5),
-        *(label(area.right + 8, ns(tick) + 4, f"{tick:,.6g} ns") for tick in ns.ticks(5)),
+        axis,
         tag(
             "path",
             # A stroke of no length with round caps is a dot: thousands of them in one element.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.fabric.samples import KINDS
+from harness.measure.confidence import QUANTILES
 from harness.report import text
 from harness.report.html.histogram import MEANINGS, value_of
 from harness.report.html.load import dropped_share, percent
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harness.report.html.series import Run, Series
     from harness.report.html.timeline import Stretch
     from harness.report.html.train import ByPlace
-    from harness.report.schema import Result, Value
+    from harness.report.schema import Latency, Result, Value
     from harness.traffic.groups import Groups
 
 _RANGES = 24
@@ -92,7 +93,7 @@ def _cells(run: Run) -> list[Html]:
     when = str(result["facts"].get("started_utc") or "")[:19].replace("T", " ")
     misses, limit = result["deadline"]["misses"], result["deadline"]["cycles"]
     clock_hz, rate_hz = result["clock"]["measured_hz"], result["rate"]["target_hz"]
-    late = "" if limit is None else f"over {text.nanoseconds(limit * 1e9 / clock_hz)}"
+    late = "" if limit is None else text.nanoseconds(limit * 1e9 / clock_hz)
     cells: list[tuple[object, object, bool]] = [
         (badge(result["verdict"]), result["verdict"], False),
         (
@@ -138,11 +139,15 @@ def latencies(result: Result) -> Html:
     rows = []
     for kind in KINDS:
         latency = result["latency"][kind]
-        cells = [tag("td", _both(value_of(latency, key)), class_="n") for key in text.STATISTICS]
+        cells = [tag("td", _spread(latency, key), class_="n") for key in text.STATISTICS]
         name = tag("th", kind, tag("small", MEANINGS[kind]), scope="row")
         rows.append(tag("tr", name, *cells, class_=f"row-{kind}"))
     base = f"Time base: {text.time_base(result)}."
-    notes = [tag("p", words, class_="note") for words in (base, *_missing(result))]
+    told = (text.interval(result["latency"][kind], key) for kind in KINDS for key in QUANTILES)
+    sure = ("Below percentiles: their 95 % intervals in ns.",) if any(told) else ()
+    missing = [f"No {', '.join(names)}: {why}." for why, names in text.missing(result).items()]
+    words = (base, *sure, *missing)
+    notes = [tag("p", line, class_="note") for line in words]
     return join(
         (
             tag(
@@ -153,15 +158,6 @@ def latencies(result: Result) -> Html:
             *notes,
         )
     )
-
-
-def _missing(result: Result) -> list[str]:
-    """Say why numbers are missing, each cause once."""
-    causes: dict[str, list[str]] = {}
-    for kind in KINDS:
-        for name, reason in result["latency"][kind]["reasons"].items():
-            causes.setdefault(reason, []).append(f"{kind} {text.STATISTICS.get(name, name)}")
-    return [f"No {', '.join(names)}: {reason}." for reason, names in causes.items()]
 
 
 def of_histograms(histograms: Mapping[Kind, LatencyHistogram], ns_per_cycle: float) -> Html:
@@ -235,6 +231,13 @@ def _both(value: Value | None) -> Html:
     if value is None:
         return tag("span", text.NOTHING)
     return join((text.decimal(value["ns"], 1), tag("small", f"{text.cycles_of(value)} cycles")))
+
+
+def _spread(latency: Latency, key: str) -> Html:
+    """Return a statistic as `_both` does, and its interval below."""
+    interval = text.interval(latency, key, "ns")
+    told = tag("small", f"95 %: {interval}") if interval else None
+    return join((_both(value_of(latency, key)), told))
 
 
 def _two(above: str, below: str) -> Html:

@@ -18,6 +18,7 @@ from harness.report.html.axes import (
     legend,
     line,
     path,
+    wait_axis,
 )
 from harness.report.html.markup import Html, tag
 
@@ -105,9 +106,7 @@ def figure(trace: Trace, deduced: Deduced, ns_per_cycle: float, name: str) -> Ht
 
 
 def _waits(found: ByPlace, area: Frame, scale: Linear, ns_per_cycle: float) -> list[Html | None]:
-    top = max(4.0, float(found.most.max()) * 1.08)
-    values = Linear(0, top, area.bottom, area.top)
-    ns = Linear(0, top * ns_per_cycle, area.bottom, area.top)
+    values, axis = wait_axis(area, float(found.most.max()), ns_per_cycle)
     filled = np.flatnonzero(found.taken)
     xs = [scale(place + 1) for place in filled.tolist()]
     upper = [(x, values(y)) for x, y in zip(xs, found.most[filled].tolist(), strict=True)]
@@ -116,8 +115,7 @@ def _waits(found: ByPlace, area: Frame, scale: Linear, ns_per_cycle: float) -> l
     entries = [("band", "least to longest wait", "bar"), ("wait", "median", "line")]
     return [
         legend(area.left, 14, entries),
-        left_axis(area, values, "wait in cycles", 5),
-        *(label(area.right + 8, ns(tick) + 4, f"{tick:,.6g} ns") for tick in ns.ticks(5)),
+        axis,
         tag("path", d=Html(path([*upper, *reversed(lower)]) + "Z"), class_="fill band"),
         tag("path", d=path(middle), class_="curve wait"),
         *(

@@ -37,8 +37,9 @@ module binary_digits
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 64;
   logic valid0, ready0;
-  logic [0:0] data0 [64];
+  logic [0:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(1), .Width(1), .Beats(1), .Lanes(64)
   ) u_unpack (
@@ -46,8 +47,9 @@ module binary_digits
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 128;
   logic valid1, ready1;
-  logic [6:0] data1 [128];
+  logic [6:0] data1 [LANES1];
   nn_xnor_dense #(
     .InBeats(1), .InLanes(64), .Outputs(128), .AccWidth(7), .Reuse(4), .Weights(L0_WEIGHTS),
     .Mask(L0_MASK), .Biases(L0_BIASES)
@@ -56,8 +58,9 @@ module binary_digits
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 128;
   logic valid2, ready2;
-  logic [0:0] data2 [128];
+  logic [0:0] data2 [LANES2];
   nn_requantise #(
     .Values(128), .InWidth(7), .OutWidth(1), .Shift(0), .OutSigned(0), .HalfUp(0), .Relu(1),
     .Saturate(1)
@@ -66,8 +69,9 @@ module binary_digits
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 64;
   logic valid3, ready3;
-  logic [7:0] data3 [64];
+  logic [7:0] data3 [LANES3];
   nn_xnor_dense #(
     .InBeats(1), .InLanes(128), .Outputs(64), .AccWidth(8), .Reuse(4), .Weights(L1_WEIGHTS),
     .Mask(L1_MASK), .Biases(L1_BIASES)
@@ -76,8 +80,9 @@ module binary_digits
     .out_valid_o(valid3), .out_ready_i(ready3), .out_data_o(data3)
   );
 
+  localparam int unsigned LANES4 = 64;
   logic valid4, ready4;
-  logic [0:0] data4 [64];
+  logic [0:0] data4 [LANES4];
   nn_requantise #(
     .Values(64), .InWidth(8), .OutWidth(1), .Shift(0), .OutSigned(0), .HalfUp(0), .Relu(1),
     .Saturate(1)
@@ -86,8 +91,9 @@ module binary_digits
     .out_valid_o(valid4), .out_ready_i(ready4), .out_data_o(data4)
   );
 
+  localparam int unsigned LANES5 = 10;
   logic valid5, ready5;
-  logic [7:0] data5 [10];
+  logic [7:0] data5 [LANES5];
   nn_xnor_dense #(
     .InBeats(1), .InLanes(64), .Outputs(10), .AccWidth(8), .Reuse(4), .Weights(L2_WEIGHTS),
     .Mask(L2_MASK), .Biases(L2_BIASES)
@@ -96,8 +102,9 @@ module binary_digits
     .out_valid_o(valid5), .out_ready_i(ready5), .out_data_o(data5)
   );
 
+  localparam int unsigned LANES6 = 10;
   logic valid6, ready6;
-  logic [7:0] data6 [10];
+  logic [7:0] data6 [LANES6];
   nn_requantise #(
     .Values(10), .InWidth(8), .OutWidth(8), .Shift(0), .OutSigned(1), .HalfUp(0), .Relu(0),
     .Saturate(1)
@@ -106,8 +113,9 @@ module binary_digits
     .out_valid_o(valid6), .out_ready_i(ready6), .out_data_o(data6)
   );
 
+  localparam int unsigned LANES7 = 10;
   logic valid7, ready7;
-  logic [7:0] data7 [10];
+  logic [7:0] data7 [LANES7];
   logic [3:0] derived;
   nn_argmax #(
     .Values(10), .Width(8)

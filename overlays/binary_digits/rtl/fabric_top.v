@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/binary_digits/overlay.toml by `harness generate binary_digits`; do not edit.
-// overlay digest f50b40f5fb34d17c9f854ed7897fa114
+// overlay digest 18a91660e14d9e7e0426fc6992dd88cd
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

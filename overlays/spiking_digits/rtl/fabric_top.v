@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/spiking_digits/overlay.toml by `harness generate spiking_digits`; do not edit.
-// overlay digest b243547482cfc3e5fede1bbb201535f0
+// overlay digest a6dded44a58265da694a4c6af79e37ea
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -37,8 +37,9 @@ module spiking_digits
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 64;
   logic valid0, ready0;
-  logic [0:0] data0 [64];
+  logic [0:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(16), .Width(1), .Beats(16), .Lanes(64)
   ) u_unpack (
@@ -46,8 +47,9 @@ module spiking_digits
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 32;
   logic valid1, ready1;
-  logic [0:0] data1 [32];
+  logic [0:0] data1 [LANES1];
   nn_lif #(
     .InBeats(16), .InLanes(64), .Outputs(32), .Parallel(4), .WeightWidth(6), .CurrentWidth(9),
     .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(0), .OutWidth(1), .Weights(L0_WEIGHTS),
@@ -57,8 +59,9 @@ module spiking_digits
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 10;
   logic valid2, ready2;
-  logic [5:0] data2 [10];
+  logic [5:0] data2 [LANES2];
   nn_lif #(
     .InBeats(16), .InLanes(32), .Outputs(10), .Parallel(4), .WeightWidth(6), .CurrentWidth(8),
     .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(1), .OutWidth(6), .Weights(L1_WEIGHTS),
@@ -68,8 +71,9 @@ module spiking_digits
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 10;
   logic valid3, ready3;
-  logic [5:0] data3 [10];
+  logic [5:0] data3 [LANES3];
   logic [3:0] derived;
   nn_argmax #(
     .Values(10), .Width(6)
