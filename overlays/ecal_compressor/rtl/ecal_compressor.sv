@@ -53,8 +53,9 @@ module ecal_compressor
   always_ff @(posedge clk_i) selected3_q <= selected3;
   assign cfg_rdata_o = (selected1_q ? rdata1 : '0) | (selected3_q ? rdata3 : '0);
 
+  localparam int unsigned LANES0 = 12;
   logic valid0, ready0;
-  logic [7:0] data0 [12];
+  logic [7:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(1), .Width(8), .Beats(4), .Lanes(12)
   ) u_unpack (
@@ -62,8 +63,9 @@ module ecal_compressor
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 108;
   logic valid1, ready1;
-  logic [7:0] data1 [108];
+  logic [7:0] data1 [LANES1];
   nn_window #(
     .Rows(4), .Columns(4), .Channels(3), .Width(8), .KernelRows(3), .KernelColumns(3),
     .StrideRows(1), .StrideColumns(1), .PadTop(1), .PadBottom(1), .PadLeft(1), .PadRight(1),
@@ -73,8 +75,9 @@ module ecal_compressor
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 32;
   logic valid2, ready2;
-  logic [24:0] data2 [32];
+  logic [24:0] data2 [LANES2];
   nn_dense_loadable #(
     .InBeats(1), .InLanes(27), .Outputs(8), .InWidth(8), .InSigned(0), .WeightWidth(6),
     .AccWidth(25), .Groups(4), .BiasWidth(24), .Weights(L0_WEIGHTS), .Biases(L0_BIASES)
@@ -84,8 +87,9 @@ module ecal_compressor
     .cfg_we_i(cfg_we_i && selected1), .cfg_addr_i(address1), .cfg_wdata_i, .cfg_rdata_o(rdata1)
   );
 
+  localparam int unsigned LANES3 = 32;
   logic valid3, ready3;
-  logic [5:0] data3 [32];
+  logic [5:0] data3 [LANES3];
   nn_requantise #(
     .Values(32), .InWidth(25), .OutWidth(6), .Shift(8), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -94,8 +98,9 @@ module ecal_compressor
     .out_valid_o(valid3), .out_ready_i(ready3), .out_data_o(data3)
   );
 
+  localparam int unsigned LANES4 = 16;
   logic valid4, ready4;
-  logic [24:0] data4 [16];
+  logic [24:0] data4 [LANES4];
   nn_dense_loadable #(
     .InBeats(4), .InLanes(32), .Outputs(16), .InWidth(6), .InSigned(0), .WeightWidth(6),
     .AccWidth(25), .Groups(1), .BiasWidth(24), .Weights(L1_WEIGHTS), .Biases(L1_BIASES)
@@ -105,8 +110,9 @@ module ecal_compressor
     .cfg_we_i(cfg_we_i && selected3), .cfg_addr_i(address3), .cfg_wdata_i, .cfg_rdata_o(rdata3)
   );
 
+  localparam int unsigned LANES5 = 16;
   logic valid5, ready5;
-  logic [3:0] data5 [16];
+  logic [3:0] data5 [LANES5];
   nn_requantise #(
     .Values(16), .InWidth(25), .OutWidth(4), .Shift(8), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)

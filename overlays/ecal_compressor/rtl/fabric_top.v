@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/ecal_compressor/overlay.toml by `harness generate ecal_compressor`; do not edit.
-// overlay digest 10760e6c25c16cf78c3012b3339bb5b4
+// overlay digest b9ca15e456331274767f328ae0670ca6
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/ecal_compressor/overlay.toml by `harness generate ecal_compressor`; do not edit.
-// overlay digest 10760e6c25c16cf78c3012b3339bb5b4
+// overlay digest b9ca15e456331274767f328ae0670ca6
 
 /// Compresses 48 trigger cells to 16 codes in every crossing; weights reloadable at run time.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'h10760e6c25c16cf78c3012b3339bb5b4;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'hb9ca15e456331274767f328ae0670ca6;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

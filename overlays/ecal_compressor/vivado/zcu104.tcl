@@ -1,5 +1,5 @@
 # Generated from overlays/ecal_compressor/overlay.toml by `harness generate ecal_compressor`; do not edit.
-# overlay digest 10760e6c25c16cf78c3012b3339bb5b4
+# overlay digest b9ca15e456331274767f328ae0670ca6
 # Builds the bitstream of overlay ecal_compressor for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/ecal_compressor/vivado/zcu104.tcl
@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x10760e6c [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xb9ca15e4 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -150,7 +150,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"ecal_compressor\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"10760e6c25c16cf78c3012b3339bb5b4\""
+puts $record "digest = \"b9ca15e456331274767f328ae0670ca6\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
