@@ -18,12 +18,13 @@ INTERVAL = OVERLAY.accelerator.initiation_interval_cycles
 LATENCY = OVERLAY.accelerator.latency_cycles
 assert OVERLAY.model is not None
 NETWORK = Network(OVERLAY.model, OVERLAY.input.width_bits, OVERLAY.output.width_bits)
-MOST_BEATS = 3000
+MOST_CYCLES = 15_000
 
 
 def fewer(count: int) -> int:
     """Return how many events to play where so many would do if they had one beat."""
-    return max(4, min(count, MOST_BEATS // NETWORK.in_beats))
+    pace = max(5 * NETWORK.in_beats, INTERVAL or 0)  # a source may idle four cycles of five
+    return max(4, min(count, MOST_CYCLES // pace))
 
 
 async def run(dut: Any, count: int, seed: int, **stalls: Any) -> Record:
