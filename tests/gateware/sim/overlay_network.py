@@ -21,10 +21,10 @@ NETWORK = Network(OVERLAY.model, OVERLAY.input.width_bits, OVERLAY.output.width_
 MOST_CYCLES = 15_000
 
 
-def fewer(count: int) -> int:
+def fewer(count: int, gap: int = 0) -> int:
     """Return how many events to play where so many would do if they had one beat."""
     pace = max(5 * NETWORK.in_beats, INTERVAL or 0)  # a source may idle four cycles of five
-    return max(4, min(count, MOST_CYCLES // pace))
+    return max(4, min(count, MOST_CYCLES // (pace + gap)))
 
 
 async def run(dut: Any, count: int, seed: int, **stalls: Any) -> Record:
@@ -66,7 +66,7 @@ async def interval_and_latency_are_those_of_the_manifest(dut: Any) -> None:
     leaving = record.left[NETWORK.out_beats - 1 :: NETWORK.out_beats]
     assert {later - earlier for earlier, later in pairwise(leaving[1:])} == {INTERVAL}
     for gap in (LATENCY, LATENCY + 7):
-        record = await run(dut, fewer(12), gap, gap=gap)
+        record = await run(dut, fewer(12, gap), gap, gap=gap)
         assert latencies(record) == {LATENCY}
 
 
