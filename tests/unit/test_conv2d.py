@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from harness.accelerators import NumberFormat, parse_model
 from harness.errors import OverlayError
@@ -93,6 +94,7 @@ def test_a_convolution_agrees_with_big_integers(content: dict[str, Any], seed: i
     model = parse_model(content)
     form = model.input_format
     rng = np.random.default_rng(seed)
+    raw: NDArray[np.int64]
     raw = rng.integers(form.minimum, form.maximum, (3, model.inputs), endpoint=True)
     raw[0] = rng.choice([form.minimum, form.maximum], model.inputs)
     (layer,) = content["layers"]
