@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/qubit_readout/overlay.toml by `harness generate qubit_readout`; do not edit.
-// overlay digest 5b7f31457e03b6f6f09c33ffd901d75f
+// overlay digest b9da28d4a218e456410c1ef6cd38f84f
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (
@@ -86,7 +86,7 @@ module fabric_top (
   stream_bench #(
     .InWidth(32),
     .OutWidth(32),
-    .EventRows(262144),
+    .EventRows(65536),
     .GoldenRows(1024),
     .QueueDepth(512),
     .HistogramBins(4096),
