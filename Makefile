@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Where pynq's own code runs: its overlays, drivers, clients and parsers.
+PYNQ_TESTS := $(addprefix tests/emulation/test_, board_server.py contract.py dma_driver.py pynq_device.py \
+  remote.py run.py stock_pynq.py vivado_design.py weight_streaming.py) \
+  $(addprefix tests/unit/test_, generate.py hwh.py ps_clocks.py real_images.py)
 
 .PHONY: help run smoke test lint unit gateware perf pynq31 clean
 
@@ -12,7 +16,7 @@ run: $(VENV)/run.ok  ## Benchmark the jet tagger on the virtual board: a million
 	$(BIN)/harness run latency/jet_tagger_lhc
 
 smoke: $(VENV)/run.ok  ## The shortest benchmark of each overlay.
-	for name in loopback dial jet_tagger; do $(BIN)/harness run smoke/$$name || exit; done
+	for name in $(patsubst benchmarks/smoke/%.toml,%,$(wildcard benchmarks/smoke/*.toml)); do $(BIN)/harness run smoke/$$name || exit; done
 
 test: lint unit      ## Everything that needs no board: linters, types, gateware, host, emulation.
 
@@ -30,7 +34,7 @@ perf: $(VENV)/test.ok  ## Speed against peers, measured in one run.
 	$(BIN)/python benchmarks/perf/traffic.py
 
 pynq31: $(VENV)31/test.ok  ## The tests that meet pynq, with pynq 3.1 in a venv of its own.
-	$(VENV)31/bin/pytest -n 2 --dist loadgroup tests/emulation tests/unit
+	$(VENV)31/bin/pytest -n 2 --dist loadgroup $(PYNQ_TESTS)
 
 $(VENV)/run.ok: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

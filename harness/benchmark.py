@@ -150,6 +150,19 @@ class ExternalMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights that are written before the run, instead of those that the image was built with.
+
+    Args:
+        file: A model file of the overlay's network; relative to the benchmark file.
+        sha256: Of the file, in hex; what is given must be true.
+    """
+
+    file: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """One benchmark; see the README for the file format.
 
@@ -165,6 +178,7 @@ class Benchmark:
         accelerator: Register name to value, written before the run.
         require: What must hold for a run to pass.
         memory: External memory, for an overlay with a port to it; None for the board's own.
+        weights: For an overlay whose layers can be loaded; None for those it was built with.
     """
 
     schema: int
@@ -178,6 +192,7 @@ class Benchmark:
     accelerator: Mapping[str, int] = field(default_factory=dict)
     require: Require = field(default_factory=Require)
     memory: ExternalMemory | None = None
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         for name in ("name", "overlay", "board"):
@@ -220,6 +235,10 @@ class Benchmark:
         del content["summary"]
         if self.memory is None:  # as it was before memories could be named
             del content["memory"]
+        if self.weights is None:  # likewise
+            del content["weights"]
+        else:
+            del content["weights"]["file"]
         arrival = content["arrival"]
         for key in _LATER_KEYS:
             # Where a file lies is no part of it; what it holds is.
@@ -264,7 +283,7 @@ def build(content: Mapping[str, Any], where: str) -> Benchmark:
             hint="update the harness" if schema > SCHEMA else f"write schema = {SCHEMA}",
         )
     benchmark = structure(content, Benchmark, where, BenchmarkError)
-    return _with_trace(benchmark, Path(where).parent)
+    return _with_weights(_with_trace(benchmark, Path(where).parent), Path(where).parent)
 
 
 def override(content: Mapping[str, Any], assignment: str) -> dict[str, Any]:
@@ -311,15 +330,35 @@ def _with_trace(benchmark: Benchmark, folder: Path) -> Benchmark:
     if arrival.file is None:
         return benchmark
     path = folder / arrival.file
+    found = _identified(path, arrival.sha256, "arrival")
+    return replace(benchmark, arrival=replace(arrival, file=str(path), sha256=found))
+
+
+def _with_weights(benchmark: Benchmark, folder: Path) -> Benchmark:
+    """Return the benchmark with its file of weights found and identified, if it has one."""
+    weights = benchmark.weights
+    if weights is None:
+        return benchmark
+    path = folder / weights.file
+    found = _identified(path, weights.sha256, "weights")
+    return replace(benchmark, weights=Weights(str(path), found))
+
+
+def _identified(path: Path, sha256: str | None, table: str) -> str:
+    """Return the SHA-256 of a file, which must be the one given, if any is.
+
+    Raises:
+        BenchmarkError: It is another.
+    """
     found = sha256_of(path)
-    if arrival.sha256 not in {None, found}:
+    if sha256 not in {None, found}:
         raise BenchmarkError(
             "the file is not the one that the benchmark means",
             where=str(path),
-            why=f"its SHA-256 is {found}, not {shorten(arrival.sha256)}",
-            hint="get the right one, or change arrival.sha256",
+            why=f"its SHA-256 is {found}, not {shorten(sha256)}",
+            hint=f"get the right one, or change {table}.sha256",
         )
-    return replace(benchmark, arrival=replace(arrival, file=str(path), sha256=found))
+    return found
 
 
 def _canonical(value: object) -> str:

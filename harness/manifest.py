@@ -41,16 +41,20 @@ class RegisterSpec:
     Args:
         name: Upper-case name.
         offset: Bytes from the start of the ACCELERATOR window, a multiple of 4.
-        access: `ro` or `rw`.
+        access: `ro`, `rw` or `wo` (a written one acts and reads as zero).
         description: What it means, with its unit.
         reset: Value after configuration.
+        least: Smallest value that an `rw` one keeps; what is smaller is taken for it.
+        most: Largest one, likewise; None where every value of its bits is kept.
     """
 
     name: str
     offset: int
-    access: Literal["ro", "rw"]
+    access: Literal["ro", "rw", "wo"]
     description: str
     reset: int = 0
+    least: int = 0
+    most: int | None = None
 
     def __post_init__(self) -> None:
         named = _REGISTER_NAME.fullmatch(self.name)
@@ -58,6 +62,15 @@ class RegisterSpec:
         within(self.offset, 0, WINDOW["ACCELERATOR"].span_bytes - 4, "offset")
         need(self.offset % 4 == 0, "must be a multiple of 4", "offset", self.offset)
         within(self.reset, 0, 0xFFFF_FFFF, "reset")
+        if self.most is not None:
+            need(self.access == "rw", "bounds a register that keeps nothing", "most", self.access)
+            within(self.most, self.least, 0xFFFF_FFFF, "most")
+            within(self.reset, self.least, self.most, "reset")
+        need(self.most is not None or not self.least, "needs a `most` beside it", "least")
+
+    def kept(self, value: int) -> int:
+        """Return what it holds after a value was written."""
+        return value if self.most is None else min(max(value, self.least), self.most)
 
 
 @dataclass(frozen=True, slots=True)

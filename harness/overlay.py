@@ -18,6 +18,7 @@ from typing import Any
 
 from harness import tomlfile
 from harness.accelerators import Model, load_model
+from harness.accelerators.streamed import Streamed
 from harness.errors import ImageError, OverlayError
 from harness.inventory import find_board
 from harness.manifest import (
@@ -174,6 +175,17 @@ class Overlay:
         """
         return None if self.model_path is None else load_model(self.model_path)
 
+    @cached_property
+    def streamed(self) -> Streamed | None:
+        """How its weights lie in external memory; None for an overlay without a port to one.
+
+        Raises:
+            OverlayError: The model file is wrong, or its weights cannot be streamed.
+        """
+        if self.memory is None or self.model is None:
+            return None
+        return Streamed(self.model, self.memory.lanes, self.memory.data_bits // 8)
+
     @property
     def network_sources(self) -> tuple[str, ...]:
         """The sources generated from the model, below the overlay's folder; none without one.
@@ -228,6 +240,9 @@ class Overlay:
             del described["memory"]
         if self.accelerator.weights == "on-chip":
             del described["accelerator"]["weights"]  # the default; says nothing that sources do not
+        for item in described["accelerator"]["registers"]:
+            if item["most"] is None:  # as it was before registers could have bounds
+                del item["least"], item["most"]
         registers = [dataclasses.asdict(item) for item in REGISTERS]
         windows = [dataclasses.asdict(item) for item in WINDOWS]
         layout = [GENERATOR_VERSION, ABI, MAGIC, UNMAPPED_WORD, registers, windows]

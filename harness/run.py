@@ -20,6 +20,7 @@ from harness import session as sessions
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
 from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
+from harness.fabric.loading import load_registers, with_weights
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
 from harness.fabric.weights import load_weights
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from harness.fabric.watch import Watcher
     from harness.fabric.weights import Weights
     from harness.inventory import Board
+    from harness.manifest import RegisterSpec
     from harness.session import Session
     from harness.targets import Target
 
@@ -228,6 +230,10 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 why=f"it has room for {most}",
                 hint=f"at most {most}",
             )
+    if benchmark.weights is not None and overlay.model is None:
+        raise BenchmarkError(
+            f"overlay {overlay.name} has no weights", where="weights.file", hint="remove it"
+        )
     if benchmark.memory is not None:
         find_memory(benchmark.memory.model)
         if overlay.memory is None:
@@ -244,6 +250,18 @@ def check_fit(benchmark: Benchmark, overlay: Overlay) -> None:
                 where=f"accelerator.{name}",
                 hint=near(name, list(known)) if known else "remove it",
             )
+        _check_kept(known[name], benchmark.accelerator[name])
+
+
+def _check_kept(register: RegisterSpec, value: int) -> None:
+    """Refuse a value that the register would take for another."""
+    if register.kept(value) != value:
+        raise BenchmarkError(
+            f"{value} is out of bounds",
+            where=f"accelerator.{register.name}",
+            why=f"the register keeps {register.least}..{register.most}",
+            hint=register.description,
+        )
 
 
 def clock_of(benchmark: Benchmark, overlay: Overlay, board: Board) -> Fraction:
@@ -290,7 +308,8 @@ def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
     inputs = stream.format.pack(events.raw, stream.width_bits)
     if overlay.model is None:
         return Payload(events, inputs, identity_rows(inputs))
-    golden = golden_rows(overlay.model, events.raw, overlay.output.width_bits)
+    model = with_weights(overlay.model, benchmark.weights)
+    golden = golden_rows(model, events.raw, overlay.output.width_bits)
     return Payload(events, inputs, golden)
 
 
@@ -310,6 +329,8 @@ def _load(
     """Fill memories and registers; return the weights if the overlay keeps them elsewhere."""
     bench = session.bench
     sessions.reset(session, overlay, benchmark.accelerator)
+    if benchmark.weights is not None and overlay.model is not None:
+        load_registers(bench, with_weights(overlay.model, benchmark.weights))
     bench.load_events(payload.inputs)
     bench.load_golden(payload.golden)
     bench.arm(

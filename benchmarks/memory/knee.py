@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from harness.accelerators import load_model  # noqa: E402
-from harness.accelerators.streamed import Streamed  # noqa: E402
 from harness.memories import MEMORIES, Bound, bound  # noqa: E402
 from harness.overlay import find_overlay  # noqa: E402
 from harness.report.progress import Progress  # noqa: E402
@@ -46,9 +44,8 @@ HEAD = ("memory", "resident_rows", "resident_share", "bytes_per_inference", "bin
 
 _overlay = find_overlay("weight_streaming")
 assert _overlay.memory is not None  # noqa: S101 (a script that is run by hand, and for mypy)
-assert _overlay.model_path is not None  # noqa: S101
-PORT = _overlay.memory
-LAID = Streamed(load_model(_overlay.model_path), PORT.lanes, PORT.data_bits // 8)
+assert _overlay.streamed is not None  # noqa: S101
+PORT, LAID = _overlay.memory, _overlay.streamed
 
 
 def bound_of(memory: str, rows: int) -> Bound:

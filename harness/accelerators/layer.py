@@ -71,6 +71,7 @@ class Block:
         cfg_words: Words of its registers; 0 for a block without the ports `cfg_we_i`,
             `cfg_addr_i [13:0]`, `cfg_wdata_i [31:0]` and `cfg_rdata_o [31:0]`. Addresses count from
             the block's first word; a word is read one cycle after its address is set.
+        loading: What the host writes to give it the weights it was made with: words and values.
     """
 
     module: str
@@ -80,6 +81,7 @@ class Block:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     cfg_words: int = 0
+    loading: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Analysis:
         clock_hz: Fabric clock that was asked for.
         judgements: One a device.
         contract: What the overlay's manifest promises; empty for other networks.
+        ours: Whether it is an overlay of this project.
     """
 
     network: Network
@@ -43,6 +44,7 @@ class Analysis:
     clock_hz: Fraction
     judgements: tuple[Judgement, ...]
     contract: str = ""
+    ours: bool = False
 
     @property
     def bytes_per_event(self) -> float | None:
@@ -117,13 +119,9 @@ def of_overlay(
             f"overlay {overlay.name} has no model, so it has no weights",
             hint="name an overlay with one, or give --model FILE",
         )
-    return analyse(
-        network.of_model(load_model(overlay.model_path)),
-        workload,
-        devices,
-        clock_hz,
-        contract(overlay),
-    )
+    found = network.of_model(load_model(overlay.model_path))
+    analysed = analyse(found, workload, devices, clock_hz, contract(overlay))
+    return dataclasses.replace(analysed, ours=True)
 
 
 def contract(overlay: Overlay) -> str:
@@ -178,19 +176,41 @@ def _interval(benchmark: Benchmark, clock: Fraction) -> tuple[Fraction, str]:
     return 1 / arrival.rate_hz, "the interval is a mean" * random
 
 
+def is_workload(benchmark: Benchmark) -> bool:
+    """Return whether a benchmark's rate has to be kept up.
+
+    One that says nothing of drops looks for them: it asks for more than anything has to do.
+    """
+    return benchmark.require.drops is not None
+
+
 def shipped(devices: Sequence[str], clock_hz: Fraction | None = None) -> Iterator[Analysis]:
     """Yield the analyses of all benchmarks whose overlay has a model, then of published workloads.
 
-    Benchmarks that ask the same of the same overlay are one.
+    Benchmarks that ask the same of the same overlay are one; where they ask for different things
+    their names are in those of the networks.
 
     Raises:
         InputError: A benchmark, an overlay or a table is wrong, or a device is not in the table.
     """
+    found = list(_benchmarks(devices, clock_hz))
+    names = [item.network.name for item in found]
+    for item in found:
+        name = item.network.name
+        if names.count(name) > 1:
+            name = f"{name}, {item.workload.name}"
+        yield dataclasses.replace(item, network=dataclasses.replace(item.network, name=name))
+    for workload in published.workloads():
+        clock = clock_hz or Fraction(200_000_000)
+        yield analyse(workload.network, workload.workload, devices, clock)
+
+
+def _benchmarks(devices: Sequence[str], clock_hz: Fraction | None) -> Iterator[Analysis]:
     seen = set()
     for path in list_benchmarks().values():
         benchmark = load(path)
         overlay = find_overlay(benchmark.overlay)
-        if overlay.model_path is None:
+        if overlay.model_path is None or not is_workload(benchmark):
             continue
         clock = clock_hz or Fraction(overlay.clock_hz)
         workload = of_benchmark(benchmark, clock)
@@ -198,9 +218,6 @@ def shipped(devices: Sequence[str], clock_hz: Fraction | None = None) -> Iterato
         if key not in seen:
             seen.add(key)
             yield of_overlay(overlay, workload, devices, clock)
-    for item in published.workloads():
-        clock = clock_hz or Fraction(200_000_000)
-        yield analyse(item.network, item.workload, devices, clock)
 
 
 def as_json(analysis: Analysis) -> dict[str, Any]:
@@ -211,6 +228,8 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
             "parameters": analysis.network.parameters,
             "multiplications": analysis.network.multiplications,
             "bytes": analysis.bytes_per_event,
+            "nonzero": analysis.network.nonzero,
+            "bits_per_weight": analysis.network.bits_per_weight,
         },
         "workload": _plain(analysis.workload),
         "clock_hz": float(analysis.clock_hz),

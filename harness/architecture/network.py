@@ -51,6 +51,22 @@ class Layer:
             return None
         return self.weights * self.weight_bits + self.biases * (self.bias_bits or 0)
 
+    @property
+    def stored_bits(self) -> int | None:
+        """Bits of its weights, stored in the cheapest of three ways; None if not known.
+
+        All of them, zeros too, for which a single bit has no code; those that are not zero, and a
+        bit for each place that says whether there is one; or those, each with the number of its
+        input.
+        """
+        if self.weight_bits is None or self.nonzero is None:
+            return None
+        index_bits = max(1, (self.fan_in - 1).bit_length())
+        some = self.nonzero * self.weight_bits + min(self.weights, self.nonzero * index_bits)
+        all_of_them = self.weights * self.weight_bits
+        has_zero = self.weight_bits > 1 or self.nonzero == self.weights
+        return min(all_of_them, some) if has_zero else some
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -95,6 +111,20 @@ class Network:
         if self.published_parameters is None or self.published_bits is None:
             return None
         return self.published_parameters * self.published_bits
+
+    @property
+    def nonzero(self) -> int | None:
+        """Weights that are not zero, in all layers understood; None if not known."""
+        known = [layer.nonzero for layer in self.layers if layer.nonzero is not None]
+        return sum(known) if known and len(known) == len(self.layers) else None
+
+    @property
+    def bits_per_weight(self) -> float | None:
+        """Bits stored for a weight that is not zero, see `Layer.stored_bits`; or None."""
+        stored = [layer.stored_bits for layer in self.layers if layer.stored_bits is not None]
+        if not self.nonzero or len(stored) != len(self.layers):
+            return None
+        return sum(stored) / self.nonzero
 
     @property
     def nonzero_bits(self) -> int | None:

@@ -179,10 +179,10 @@ def _workload(options: argparse.Namespace, clock: Fraction, overlay: Overlay | N
 
 
 def _benchmark_of(overlay: str) -> str | None:
-    """Return the first shipped benchmark of an overlay."""
+    """Return the first shipped benchmark of an overlay, of those that are workloads if any is."""
+    from harness.architecture.analysis import is_workload  # noqa: PLC0415
     from harness.benchmark import list_benchmarks, load  # noqa: PLC0415
 
-    for name, path in list_benchmarks().items():
-        if load(path).overlay == overlay:
-            return name
-    return None
+    known = {name: load(path) for name, path in list_benchmarks().items()}
+    own = [name for name, benchmark in known.items() if benchmark.overlay == overlay]
+    return next((name for name in own if is_workload(known[name])), own[0] if own else None)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from harness.accelerators.streamed import Streamed
 from harness.errors import BoardError, DeadlineError
 
 if TYPE_CHECKING:
-    from harness.accelerators import Model
     from harness.fabric.stream_bench import StreamBench
     from harness.overlay import Overlay
     from harness.targets import Target
+    from harness.targets.base import DeviceMemory
 
 LOAD_DEADLINE_NS: Final = 10_000_000
 PAGE_BYTES: Final = 4096
@@ -35,6 +34,7 @@ class OffChip:
         stalled_cycles: Cycles in which an event waited for weights.
         resident_rows: Rows of weights that were on chip.
         rows: All rows.
+        outstanding: Bursts that could be under way at once.
         event_bytes: What one event takes, by the layout.
     """
 
@@ -43,6 +43,7 @@ class OffChip:
     stalled_cycles: int
     resident_rows: int
     rows: int
+    outstanding: int
     event_bytes: int
 
     def each(self, completed: int) -> float | None:
@@ -55,9 +56,9 @@ def load_weights(target: Target, bench: StreamBench, overlay: Overlay) -> Weight
 
     Its registers must have been set. Raises as `Weights.load` does.
     """
-    if overlay.memory is None or overlay.model is None:
+    if overlay.streamed is None:
         return None
-    weights = Weights(target, bench, overlay, overlay.model)
+    weights = Weights(target, bench, overlay)
     weights.load()
     return weights
 
@@ -69,18 +70,19 @@ class Weights:
         target: An open target; it keeps the memory until it is closed.
         bench: Of the loaded fabric.
         overlay: With a memory port.
-        model: Its network.
     """
 
-    def __init__(self, target: Target, bench: StreamBench, overlay: Overlay, model: Model) -> None:
-        if overlay.memory is None:
+    def __init__(self, target: Target, bench: StreamBench, overlay: Overlay) -> None:
+        if overlay.streamed is None:
             raise BoardError("has no memory port", where=f"overlay {overlay.name}")
-        self._target, self._bench = target, bench
+        self._target, self._bench, self._laid = target, bench, overlay.streamed
         self._offsets = {item.name: item.offset for item in overlay.accelerator.registers}
-        self._laid = Streamed(model, overlay.memory.lanes, overlay.memory.data_bits // 8)
+        self._memory: DeviceMemory | None = None
 
     def load(self) -> None:
         """Write the weights to memory, let the fabric read them, see that it read the same.
+
+        Counters begin anew, and registers must have been set; it may be done again.
 
         Raises:
             BoardError: It read something else, or the bus answered with an error.
@@ -88,7 +90,7 @@ class Weights:
         """
         image = self._laid.image()
         # Room to begin at a page, which pynq's allocator gives but does not promise.
-        memory = self._target.allocate(image.size + PAGE_BYTES)
+        memory = self._memory = self._memory or self._target.allocate(image.size + PAGE_BYTES)
         skip = -memory.address % PAGE_BYTES
         memory.data[skip : skip + image.size] = image
         memory.flush()
@@ -115,6 +117,7 @@ class Weights:
             stalled_cycles=self._count("STALLED"),
             resident_rows=resident,
             rows=self._laid.rows,
+            outstanding=self._get("OUTSTANDING"),
             event_bytes=self._laid.streamed_beats(resident) * self._laid.beat_bytes,
         )
 

@@ -146,7 +146,16 @@ def _registers(bases: Mapping[int, int], blocks: Sequence[tuple[int, Block]]) ->
 
 
 def _wires(index: int, lanes: int, width: int) -> str:
-    return f"\n  logic valid{index}, ready{index};\n  logic [{width - 1}:0] data{index} [{lanes}];"
+    """Return the declarations of a link.
+
+    Its size is typed as those of the ports are: Verilator then joins them instead of copying the
+    array from one to the other in every cycle.
+    """
+    return (
+        f"\n  localparam int unsigned LANES{index} = {lanes};\n"
+        f"  logic valid{index}, ready{index};\n"
+        f"  logic [{width - 1}:0] data{index} [LANES{index}];"
+    )
 
 
 def _ports(index: int) -> dict[str, str]:

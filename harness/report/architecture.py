@@ -161,6 +161,13 @@ def demand(analysis: Analysis) -> Iterator[tuple[str, str]]:
         yield "contract", analysis.contract
     if analysis.bytes_per_event is not None:
         yield "weights", f"{_bytes(analysis.bytes_per_event)} bytes"
+        if found.nonzero is not None and found.bits_per_weight is not None:
+            share = found.nonzero / sum(layer.weights for layer in found.layers)
+            yield (
+                "connections",
+                f"{found.nonzero:,} ({percent(share)}) whose weight is not zero, "
+                f"{found.bits_per_weight:.3g} bits stored for each",
+            )
         sparse = analysis.nonzero_gbps
         fewer = "" if sparse is None else f"; only those that are not zero: {sparse:.3g} GB/s"
         yield (

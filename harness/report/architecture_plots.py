@@ -188,7 +188,7 @@ def _axes(figure: Any) -> Any:
 
 
 def _colour(analysis: Analysis) -> str:
-    return _OURS if analysis.contract else _FIELD
+    return _OURS if analysis.ours else _FIELD
 
 
 def _mark(figure: Any, axes: Any, points: Sequence[_Point]) -> None:
@@ -262,7 +262,7 @@ def _lines_of_size(axes: Any) -> None:
     """Draw where weights of one size lie: bandwidth times interval is constant."""
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
-    for size, words, rate in ((1e3, "1 kB", low * 2.2), (1e6, "1 MB", high / 2.5)):
+    for size, words, rate in ((1e3, "1 kB", low * 1.3), (1e6, "1 MB", high / 2.5)):
         ends = [size / left / 1e9, size / right / 1e9]
         axes.plot([left, right], ends, color="0.8", linewidth=0.8, linestyle=":", zorder=0.5)
         at = size / rate / 1e9

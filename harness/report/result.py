@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.measure.confidence import Interval, in_order, intervals
 from harness.measure.decision import decision
 from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
+from harness.memories import memory_of_board
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
@@ -133,11 +134,11 @@ def build(record: RunRecord) -> Result:
         },
         "output": _output(evidence, counters),
         "theory": None if record.theory is None else theories.build(record.theory),
-        "weights": None if record.residency is None else _weights(record.residency),
+        "weights": None if record.residency is None else weights_of(record.residency),
         "facts": dict(record.facts),
     }
     if record.off_chip is not None:
-        result["memory"] = _memory(record.off_chip, counters)
+        result["memory"] = _memory(record, record.off_chip, counters)
     if record.input_beats > 1:
         result["decision"] = _decision(
             decision(evidence.samples, record.input_beats),
@@ -157,10 +158,17 @@ def _decision(found: Decision, beats: int, clock_hz: Fraction) -> DecisionItem:
     }
 
 
-def _memory(off_chip: OffChip, counters: Counters | None) -> Memory:
+def _memory(record: RunRecord, off_chip: OffChip, counters: Counters | None) -> Memory:
+    chosen = record.evidence.benchmark.memory
+    own = memory_of_board(record.facts.get("target", {}).get("board", ""))
+    model = own.name if own is not None else None
+    if chosen is not None:
+        model = chosen.model
     completed = counters.completed if counters is not None else 0
     used = off_chip.used_bytes
     return {
+        "model": model,
+        "outstanding": off_chip.outstanding,
         "bytes_fetched": off_chip.fetched_bytes,
         "bytes_used": used,
         "bytes_per_inference": _number(Fraction(used, completed)) if completed else None,
@@ -183,7 +191,8 @@ def _reason(reason: Reason) -> ReasonItem:
     }
 
 
-def _weights(found: Residency) -> Weights:
+def weights_of(found: Residency) -> Weights:
+    """Return where weights were, as plain JSON."""
     return {
         "residency": found.weights,
         "bytes": found.bytes,

@@ -199,9 +199,12 @@ class Weights(TypedDict):
 class Memory(TypedDict):
     """External memory: what was read from it; `resident_share` of the weights lay on chip.
 
-    What was fetched and not used was read ahead for an event that did not come.
+    What was fetched and not used was read ahead for an event that did not come. `model` names the
+    memory in `harness.memories`, also where it is a board's own; null if that is not known there.
     """
 
+    model: str | None
+    outstanding: int
     bytes_fetched: int
     bytes_used: int
     bytes_per_inference: float | None

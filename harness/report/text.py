@@ -9,7 +9,7 @@ from harness.fabric.samples import KINDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.report.schema import ClockHz, Latency, Result, Value
+    from harness.report.schema import ClockHz, Latency, Result, Value, Weights
 
 NOTHING: Final = "-"
 STATISTICS: Final[Mapping[str, str]] = {
@@ -120,8 +120,11 @@ def time_base(result: Result) -> str:
 def weights(result: Result) -> str:
     """Return where the weights lived and what that cost an event; empty for older results."""
     found = result.get("weights")
-    if found is None:
-        return ""
+    return "" if found is None else residency(found)
+
+
+def residency(found: Weights) -> str:
+    """Return where weights lived and what that cost an event."""
     if found["residency"] == "none":
         return "none: the accelerator has no model"
     size = "" if found["bytes"] is None else f", {found['bytes']:,} bytes"

@@ -7,13 +7,16 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.architecture.residency import trigger_class
 from harness.errors import StorageError
+from harness.report.result import weights_of
 from harness.report.sealed import as_json, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.architecture.residency import Residency
     from harness.firmware.check import Check
     from harness.validate.context import Context
     from harness.validate.step import Outcome, Result
@@ -50,7 +53,7 @@ def document(
     seed: int,
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the content of a certificate."""
+    """Return the content of a certificate; `weights` is null if that step was not taken."""
     overlay, image, timing = context.overlay, context.image, context.timing
     target = context.target
     return {
@@ -74,9 +77,15 @@ def document(
         },
         "identity": None if context.identity is None else asdict(context.identity),
         "contract": None if timing is None else asdict(timing),
+        "weights": None if context.residency is None else _weights(context.residency),
         "steps": [_step(result) for result in results],
         "facts": dict(facts),
     }
+
+
+def _weights(found: Residency) -> dict[str, Any]:
+    fit, why = trigger_class(found)
+    return {**weights_of(found), "trigger_class": fit, "trigger_class_reason": why}
 
 
 def _step(result: Result) -> dict[str, Any]:

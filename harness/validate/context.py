@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from random import Random
 
+    from harness.architecture.residency import Residency
     from harness.bitfile import BitFile
     from harness.fabric.plan import Identity
     from harness.fabric.stream_bench import StreamBench
+    from harness.fabric.weights import Weights
     from harness.inventory import Board
     from harness.measure.prediction import Timing
     from harness.overlay import Image, Overlay
@@ -80,6 +82,9 @@ class Context:
     bench: StreamBench | None = None
     identity: Identity | None = None
     clock: Clock | None = None
+    weights: Weights | None = None
+    """Those in external memory, once they were loaded."""
+    residency: Residency | None = None
     silent: bool = False
     """Whether nothing at all has come out of the accelerator: then no more is waited for it."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
+from harness.fabric.weights import load_weights
 from harness.traffic import Schedule, open_source
 from harness.validate.step import Skip
 
@@ -81,6 +82,7 @@ def play(
 
     Raises:
         Skip: Nothing came out in an earlier step.
+        BoardError: Weights in external memory do not reach the fabric.
     """
     if context.silent:
         raise Skip("nothing comes out of the accelerator")
@@ -101,6 +103,10 @@ def play(
             deadline_cycles=deadline_cycles,
         )
     )
+    if context.weights is None:
+        context.weights = load_weights(context.opened, bench, overlay)
+    else:
+        context.weights.load()
     measured_hz = context.clock.measured_hz if context.clock is not None else 0.0
     clock_hz = measured_hz or overlay.built_clock_hz(context.board.name)
     expected_ns = int(schedule.expected_cycles() * 1e9 / clock_hz) + 1

@@ -102,15 +102,20 @@ def keeps_what_is_written(context: Context) -> Iterator[Evidence]:
     context.measuring.reset()  # nothing runs, so nothing is set amiss meanwhile
     known = _own({"rw"}) | _accelerators(context, {"rw"})
     before = {name: words.get(offset) for name, (offset, _) in known.items()}
+    bounded = {
+        f"accelerator.{item.name}": item.kept
+        for item in context.overlay.accelerator.registers
+        if item.most is not None
+    }
     try:
         for name, (offset, reset) in known.items():
             patterns = _WALKING if name == "SCRATCH" or context.full else _FEW
             read = {pattern: _echo(words, offset, pattern) for pattern in (*_FEW, *patterns)}
-            mask = _MASKS.get(name, _ALL)
-            if name.startswith("accelerator."):
+            mask, kept = _MASKS.get(name, _ALL), bounded.get(name, int)
+            if name.startswith("accelerator.") and name not in bounded:
                 # How many bits such a register has is its own business; those it has it must keep.
                 mask = int(np.bitwise_or.reduce(list(read.values()))) | reset
-            lost = [p for p, value in read.items() if value != p & mask]
+            lost = [p for p, value in read.items() if value != kept(p) & mask]
             first = f"{lost[0]:#010x} came back as {read[lost[0]]:#010x}" if lost else ""
             told = first or f"{len(read)} patterns kept"
             yield Check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.validate import board, files, outputs, registers, timing
+from harness.validate import board, files, outputs, registers, timing, weights
 from harness.validate.step import Step
 
 __all__ = ["STEPS"]
@@ -57,6 +57,7 @@ STEPS: Final[tuple[Step, ...]] = (
         _FABRIC,
         passive=True,
     ),
+    Step("weights", "where the weights are, bytes off chip", weights.where, _FABRIC, passive=True),
     Step("latency", "latency of single events", timing.latency, _FABRIC),
     Step("interval", "initiation interval", timing.interval, _FABRIC),
     Step("rate", "rate held, nothing lost, nothing late", timing.rate, (*_FABRIC,)),

@@ -19,6 +19,7 @@ import hashlib
 import json
 import logging
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -30,6 +31,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+sys.path.append(str(Path(__file__).parents[1] / "lib"))
+
+from quantised import QuantisedDense, covering, readable_json, weight_format
 
 from harness.accelerators import Model, NumberFormat, classify, parse_model
 from harness.errors import OverlayError
@@ -78,73 +83,6 @@ class Settings:
         return self.seed + 2
 
 
-class QuantisedDense(nn.Module):
-    """A dense layer that computes what the fabric will, once its formats are set.
-
-    Args:
-        inputs: Values that come in.
-        outputs: Values that go out.
-        last: It gives logits instead of activations.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, last: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(inputs, outputs)
-        self.last = last
-        self.input_format = JET_FORMAT
-        self.weight_format: NumberFormat | None = None
-        self.output_format = JET_FORMAT
-
-    def set_formats(self, input_format: NumberFormat, largest_output: float) -> None:
-        """Fix the binary points by the magnitudes reached in floating point."""
-        weights = self.linear.weight.detach().abs()
-        integer = _integer_bits(float(torch.quantile(weights, WEIGHT_COVERAGE))) + 1
-        self.input_format = input_format
-        self.weight_format = NumberFormat(WEIGHT_BITS, integer, signed=True)
-        if self.last:
-            # Logits keep every fraction bit of the accumulator: no shift.
-            fraction = input_format.fraction + self.weight_format.fraction
-            self.output_format = NumberFormat(LOGIT_BITS, LOGIT_BITS - fraction, signed=True)
-        else:
-            integer = _integer_bits(largest_output)
-            self.output_format = NumberFormat(ACTIVATION_BITS, integer, signed=False)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Compute the layer on real values, [events, inputs] to [events, outputs]."""
-        if self.weight_format is None:
-            result: Tensor = self.linear(values)
-            return result if self.last else torch.relu(result)
-        weights = _through(self.linear.weight, self.weight_format, 0.5)
-        lsb = 2.0 ** -(self.input_format.fraction + self.weight_format.fraction)
-        exact = self.linear.bias
-        bias = exact + (torch.round(exact / lsb) * lsb - exact).detach()
-        offset = 0.0 if self.last else 0.5
-        return _through(nn.functional.linear(values, weights, bias), self.output_format, offset)
-
-    def export(self) -> dict[str, Any]:
-        """Return the layer as `model.json` describes it."""
-        if self.weight_format is None:
-            raise OverlayError("a layer without formats cannot be exported")
-        fraction = self.input_format.fraction + self.weight_format.fraction
-        weights = _through(self.linear.weight, self.weight_format, 0.5)
-        weights = weights * 2.0**self.weight_format.fraction
-        bias = torch.round(self.linear.bias * 2.0**fraction)
-        return {
-            "kind": "dense",
-            "inputs": self.linear.in_features,
-            "outputs": self.linear.out_features,
-            "reuse": REUSE,
-            "weight_format": asdict(self.weight_format),
-            "weights": weights.int().tolist(),
-            "bias": bias.int().tolist(),
-            "shift": fraction - self.output_format.fraction,
-            "rounding": "floor" if self.last else "half_up",
-            "overflow": "saturate",
-            "activation": "none" if self.last else "relu",
-            "output_format": asdict(self.output_format),
-        }
-
-
 class Tagger(nn.Module):
     """The network: dense layers one after another."""
 
@@ -153,7 +91,7 @@ class Tagger(nn.Module):
         sizes = (Jets().values, *HIDDEN, len(JET_LABELS))
         last = len(sizes) - 2
         self.dense = [
-            QuantisedDense(inputs, outputs, last=index == last)
+            QuantisedDense(inputs, outputs, relu=index != last, reuse=REUSE)
             for index, (inputs, outputs) in enumerate(pairwise(sizes))
         ]
         self.registered = nn.ModuleList(self.dense)
@@ -163,20 +101,6 @@ class Tagger(nn.Module):
         for layer in self.dense:
             values = layer(values)
         return values
-
-
-def _through(values: Tensor, number_format: NumberFormat, offset: float) -> Tensor:
-    """Quantise with saturation; gradients pass as if only the saturation were there."""
-    lsb = 2.0**-number_format.fraction
-    kept = values.clamp(number_format.minimum * lsb, number_format.maximum * lsb)
-    raw = torch.floor(values.detach() / lsb + offset)
-    rounded = raw.clamp(number_format.minimum, number_format.maximum) * lsb
-    return kept + (rounded - kept).detach()
-
-
-def _integer_bits(magnitude: float) -> int:
-    """Return how many bits left of the point, without sign, hold a magnitude."""
-    return int(np.ceil(np.log2(max(magnitude, 2.0**-8))))
 
 
 def _inputs(events: Events) -> Tensor:
@@ -206,13 +130,20 @@ def _fit(network: Tagger, events: Events, epochs: int, rate: float, order: Any) 
 @torch.no_grad()
 def _calibrate(network: Tagger, events: Events) -> None:
     """Set every layer's formats, from the first to the last."""
-    values, number_format = _inputs(events)[: 64 * BATCH], JET_FORMAT
+    values, coming = _inputs(events)[: 64 * BATCH], JET_FORMAT
     for layer in network.dense:
         values = layer(values)
-        largest = np.quantile(values.numpy(), ACTIVATION_COVERAGE)
-        layer.set_formats(number_format, float(largest))
-        number_format = layer.output_format
-        LOG.info("weights %s, output %s", layer.weight_format, number_format)
+        weights = weight_format(layer, WEIGHT_BITS, WEIGHT_COVERAGE)
+        if layer.relu:
+            largest = float(np.quantile(values.numpy(), ACTIVATION_COVERAGE))
+            going = covering(largest, ACTIVATION_BITS, signed=False)
+        else:
+            # Logits keep every fraction bit of the accumulator: no shift.
+            fraction = coming.fraction + weights.fraction
+            going = NumberFormat(LOGIT_BITS, LOGIT_BITS - fraction, signed=True)
+        layer.set_formats(coming, weights, going)
+        LOG.info("weights %s, output %s", weights, going)
+        coming = going
 
 
 @torch.no_grad()
@@ -230,21 +161,6 @@ def _export(network: Tagger) -> dict[str, Any]:
         "layers": [layer.export() for layer in network.dense],
         "output": {"kind": "logits_argmax"},
     }
-
-
-def _json(content: Any, indent: str = "") -> str:
-    """Return JSON with a line for each matrix row, so that differences can be read."""
-    deeper = indent + "  "
-    flat = json.dumps(content)
-    if not isinstance(content, (dict, list)) or len(indent + flat) <= 100:
-        return flat
-    if isinstance(content, list) and not isinstance(content[0], (dict, list)):
-        return flat
-    if isinstance(content, list):
-        body = [deeper + _json(item, deeper) for item in content]
-        return "[\n" + ",\n".join(body) + f"\n{indent}]"
-    body = [f"{deeper}{json.dumps(key)}: {_json(item, deeper)}" for key, item in content.items()]
-    return "{\n" + ",\n".join(body) + f"\n{indent}}}"
 
 
 def _report(
@@ -319,7 +235,7 @@ def train(settings: Settings, output: Path) -> None:
             where="held-out events",
             why=f"on {np.count_nonzero(found != reference)} of {len(found)}",
         )
-    text = _json(content) + "\n"
+    text = readable_json(content) + "\n"
     (output / "model.json").write_text(text, encoding="utf-8")
     report = _report(settings, events, held_out, accuracy, model, text)
     (output / "training.toml").write_text(report, encoding="utf-8")

@@ -24,6 +24,8 @@ from harness.report import result as results
 from harness.report.store import Stored
 from harness.traffic import Schedule
 from tests.unit.conftest import Synthetic
+from tests.unit.test_memory_report import MEMORIES
+from tests.unit.test_memory_report import stored as from_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +142,7 @@ def everything() -> list[Stored]:
         crowd,
         slow,
         unread(),
+        *(from_memory(name, rows, 1e6) for name in MEMORIES for rows in (0, 68)),
     ]
 
 
@@ -174,7 +177,7 @@ def test_the_script_runs_without_an_error(page: Path) -> None:
     text = dom(page)
     assert 'data-ready="yes"' in root_of(text)
     assert "data-error" not in root_of(text)
-    assert "<title>11 runs of made_up</title>" in text
+    assert "<title>15 runs of made_up</title>" in text
 
 
 def test_the_policy_stops_what_does_not_belong(page: Path, tmp_path: Path) -> None:

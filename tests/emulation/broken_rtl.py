@@ -104,9 +104,8 @@ _ACCELERATOR = (
 )  # fmt: skip
 LOOPBACK: Patches = {"bench_regs.sv": _REGISTERS, "loopback.sv": _ACCELERATOR}
 ONE_WEIGHT: Patches = {
-    "jet_tagger_weights_pkg.sv": [
-        ("L0_WEIGHTS [16][64] = '{\n    '{6'h39,", "L0_WEIGHTS [16][64] = '{\n    '{6'h38,"),
-    ],
+    # The lowest bit of the first weight of the first layer.
+    "jet_tagger_weights_pkg.sv": [("'{6'h39, 6'h1c, 6'h3c,", "'{6'h38, 6'h1c, 6'h3c,")],
 }  # fmt: skip
 
 

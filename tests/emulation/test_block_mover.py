@@ -151,3 +151,14 @@ def test_a_refused_block_is_named_and_the_next_one_moves(
     content = np.arange(20, dtype=np.uint32)
     mover(session).load(end - 80, content)
     np.testing.assert_array_equal(mover(session).dump(end - 80, 20), content)
+
+
+def test_a_target_that_loads_again_and_again_keeps_its_memory() -> None:
+    overlay = find_overlay("dial")
+    image = overlay.image("zcu104")
+    with VirtualTarget(find_board("zcu104"), prefers_dma=True) as target:
+        free = set()
+        for _ in range(3):
+            sessions.start(target, overlay, image, float(overlay.clock_hz))
+            free.add(target._virtual.memory.free_bytes)
+    assert len(free) == 1

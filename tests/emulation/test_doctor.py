@@ -79,7 +79,8 @@ def test_clashing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         'Requires-Dist: numpy>=2\nRequires-Dist: pandas>=99; extra == "more"\n'
     )
     monkeypatch.syspath_prepend(tmp_path)
-    [finding] = [item for item in local._clashes() if item.state == "wrong"]
+    [finding] = [item for item in local._clashes() if item.found.startswith("greedy")]
+    assert finding.state == "wrong"
     assert finding.found.startswith("greedy 1.0 wants numpy>=2, found 1.")
     assert finding.hint == "pip install 'numpy>=2'"
 
@@ -122,7 +123,7 @@ def test_a_missing_compiler_is_no_reason_not_to_use_a_board(tmp_path: Path) -> N
         check=False,
     )
     found = {item["name"]: item for item in json.loads(done.stdout)}
-    assert done.returncode == 0, done.stdout
+    assert not [f for f in found.values() if f["state"] == "wrong" and f["group"] == "compiler"]
     assert found["verilator"]["state"] == "note"
     assert "g++ is not on the PATH" in found["verilator"]["found"]
     assert "apt-get install g++" in found["verilator"]["hint"]

@@ -11,6 +11,7 @@ import pytest
 from harness.errors import BoardError
 from harness.pytest_plugin.turns import Turn
 from harness.targets.lease import Lease
+from harness.targets.spec import parse_spec
 from tests.board_process import BoardProcess
 
 pytest_plugins = ["pytester"]
@@ -303,7 +304,7 @@ def test_what_no_board_of_that_kind_can_run_is_skipped(project: pytest.Pytester)
 
 def test_a_board_in_use_is_waited_for_or_named(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it(board): pass")
-    with Lease("uart-/dev/tty-that-is-missing", "somebody's afternoon"):
+    with Lease(parse_spec(MISSING).resource, "somebody's afternoon"):
         found = run(project, "--harness-target", MISSING, "--harness-board", "arty-a7")
     found.assert_outcomes(errors=1)
     found.stdout.fnmatch_lines(["*the board is in use; held by * for somebody's afternoon; *"])

@@ -185,7 +185,7 @@ def test_a_flipped_weight_behind_the_right_digest_is_caught(
 
 def flip_one_weight(package: str) -> str:
     """Change the sign bit of the first weight of the first layer."""
-    head, tail = re.split(r"(?<=L0_WEIGHTS \[16\]\[64\] = '\{)", package)
+    head, tail = re.split(r"(?<=L0_WEIGHTS \[16\]\[64\] =)", package)
     first = re.search(r"6'h([0-9a-f]+)", tail)
     assert first is not None
     return f"{head}{tail[: first.start()]}6'h{int(first[1], 16) ^ 0x20:x}{tail[first.end() :]}"

@@ -117,11 +117,35 @@ def test_sound_firmware_passes_every_step(
     assert content["time_base"] == "simulated fabric"
     assert content["facts"]["started_utc"].endswith("Z")
     assert content["facts"]["versions"]["pynq"]
+    assert content["weights"]["trigger_class"] is True
+    assert content["weights"]["off_chip_bytes_per_inference"] == 0
     if name == "jet_tagger":
+        assert content["weights"]["bytes"] == 3409
         numbers = {k: v["value"] for k, v in found.steps["latency"]["numbers"].items()}
         assert numbers == {"latency_min_cycles": 26, "latency_max_cycles": 26}
         assert found.steps["interval"]["numbers"]["interval_max_cycles"]["value"] == 4
         assert found.steps["rate"]["numbers"]["events"]["value"] == 5000
+
+
+def test_weights_in_memory_are_loaded_counted_and_no_trigger(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """There is no contract to hold, and every event costs what the layout says."""
+    found = ran(capsys, "weight_streaming", "--board", "pynq-z2")
+    assert (found.status, found.broken) == (0, {})
+    skipped = {name for name, step in found.steps.items() if step["outcome"] == "skipped"}
+    assert skipped == {"file.packets", "counters", "rate", "rate.random", "temperature"}
+    assert "there is no contract" in found.steps["latency"]["summary"]
+    laid = find_overlay("weight_streaming").streamed
+    assert laid is not None
+    assert found.certificate["weights"] == {
+        "residency": "off-chip",
+        "bytes": 3409,
+        "off_chip_bytes_per_inference": laid.image_bytes,
+        "basis": "counted in the run",
+        "trigger_class": False,
+        "trigger_class_reason": "weights are fetched from external memory",
+    }
 
 
 def test_a_full_validation_also_holds_random_arrivals_to_theory(
@@ -429,7 +453,7 @@ def test_the_certificate_and_what_changed_since(
     assert main(["validate", "loopback", *QUICK, "-o", str(path), "--junit", str(junit)]) == 0
     printed = capsys.readouterr().out
     assert " PASS " in printed
-    assert sum(line.startswith("  ok ") for line in printed.splitlines()) == 19
+    assert sum(line.startswith("  ok ") for line in printed.splitlines()) == 20
     suite = ET.parse(junit).getroot()  # noqa: S314 (our own)
     assert suite.get("tests") == str(len(STEPS))
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "4")

@@ -142,7 +142,7 @@ def test_a_served_board_passes_over_the_network(
 ) -> None:
     status, certificate, found = ran(capsys, server, "loopback")
     assert status == 0, [found[name] for name in outcomes(found, "fail") | outcomes(found, "error")]
-    assert len(outcomes(found, "pass")) == 19
+    assert len(outcomes(found, "pass")) == 20
     assert certificate["facts"]["target"]["kernel"].startswith("Linux version")
 
 

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from harness import session as sessions
-from harness.accelerators import load_model
-from harness.accelerators.streamed import Streamed
 from harness.cli import main
 from harness.errors import BoardError, InputError
 from harness.fabric.weights import Weights
@@ -28,10 +26,9 @@ pytestmark = pytest.mark.xdist_group("weight-streaming")
 
 OVERLAY = find_overlay("weight_streaming")
 assert OVERLAY.memory is not None
-assert OVERLAY.model_path is not None
+assert OVERLAY.streamed is not None
 PORT = OVERLAY.memory
-MODEL = load_model(OVERLAY.model_path)
-LAID = Streamed(MODEL, PORT.lanes, PORT.data_bits // 8)
+LAID = OVERLAY.streamed
 CLOCK_HZ = 200e6
 INTERVAL, LATENCY = 77, 82
 AHEAD_BYTES = (PORT.prefetch_beats + 2) * LAID.beat_bytes
@@ -134,6 +131,9 @@ def test_the_same_run_gives_the_same_result(
     [
         ("memory/saturated", "memory.model=ddr5", "unknown memory 'ddr5'"),
         ("smoke/dial", "memory.model=ddr4-zcu104", "has no port to external memory"),
+        ("memory/saturated", "accelerator.RESIDENT_ROWS=69", "the register keeps 0..68"),
+        ("memory/saturated", "accelerator.OUTSTANDING=0", "the register keeps 1..4"),
+        ("memory/saturated", "accelerator.LOAD=1", "has no register 'LOAD' to write"),
     ],
 )
 def test_a_memory_that_cannot_be_is_refused(
@@ -193,12 +193,13 @@ def test_weights_that_do_not_arrive_are_found_before_the_run(
     with open_target("virtual", BOARDS["zcu104"]) as target:
         session = sessions.start(target, OVERLAY, OVERLAY.image("zcu104"), CLOCK_HZ)
         session.bench.reset()
-        weights = Weights(target, session.bench, OVERLAY, MODEL)
+        weights = Weights(target, session.bench, OVERLAY)
         allocate = target.allocate
         with monkeypatch.context() as patch:
             patch.setattr(target, "allocate", lambda size: Faulty(allocate(size), **fault))
             with pytest.raises(BoardError, match=message):
                 weights.load()
+        weights = Weights(target, session.bench, OVERLAY)
         weights.load()  # and what was wrong leaves no trace
         assert weights.off_chip().fetched_bytes > 0
 
@@ -208,7 +209,7 @@ def test_loading_again_while_bursts_are_under_way_starts_clean() -> None:
     with open_target("virtual", BOARDS["zcu104"]) as target:
         target.use_memory("ddr3-pynq-z2")
         session = sessions.start(target, OVERLAY, OVERLAY.image("zcu104"), CLOCK_HZ)
-        weights = Weights(target, session.bench, OVERLAY, MODEL)
+        weights = Weights(target, session.bench, OVERLAY)
         offsets = {item.name: item.offset for item in OVERLAY.accelerator.registers}
         for wait in range(0, 2000, 155):
             session.bench.reset()

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accelerators import Model, NumberFormat, Tensor, parse_model
+from harness.accelerators import Dense, Model, NumberFormat, Tensor, parse_model
 from harness.accelerators.golden import output_rows
+from harness.accelerators.layers.conv2d import Conv2d
 from harness.generate.accelerator import network_top
 from harness.generate.network import weights_package
 from tests.gateware.rtl import ROOT, Design
@@ -70,17 +71,61 @@ def dense(rng: random.Random, tensor: Tensor) -> Table | None:
     """Return a dense layer, in more steps than it has lanes at times."""
     if tensor.format.width > 16 and tensor.values > 8:
         return None
-    outputs = rng.randint(1, 8)
+    outputs, loadable = rng.randint(1, 8), rng.random() < 0.3
     weight = NumberFormat(rng.choice((1, 2, 4, 6, 16)), rng.randint(-1, 3), rng.random() < 0.8)
     bound = tensor.values << (tensor.format.width + weight.width - 1)
     return {
         "kind": "dense",
         "inputs": tensor.values,
         "outputs": outputs,
-        "reuse": rng.choice((1, 1, 2, 3, 4, 7)),
+        "reuse": 1 if loadable else rng.choice((1, 1, 2, 3, 4, 7)),
+        "loadable": loadable,
         "weight_format": table_of(weight),
         "weights": integers(rng, (outputs, tensor.values), weight.minimum, weight.maximum),
-        "bias": integers(rng, (outputs,), -bound, bound),
+        "bias": integers(rng, (outputs,), *biases(bound, loadable)),
+        **requantise(rng, bound, tensor.format.fraction + weight.fraction),
+    }
+
+
+def biases(bound: int, loadable: bool) -> tuple[int, int]:
+    """Return the limits of a random bias: registers have 24 bits."""
+    return (max(-bound, -(1 << 23)), min(bound, (1 << 23) - 1)) if loadable else (-bound, bound)
+
+
+def conv2d(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a convolution over any image that the beats make, in one dimension at times."""
+    if tensor.format.width > 16 or tensor.values > 32 or tensor.beats == 1:
+        return None
+    loadable = rng.random() < 0.4
+    if loadable and rng.random() < 0.7:  # a row a beat
+        rows = tensor.beats
+        columns = rng.choice(divisors(tensor.lanes))
+    else:
+        rows = rng.choice(divisors(tensor.beats))
+        columns = tensor.beats // rows
+    channels = tensor.values // (rows * columns)
+    padding = rng.choice(("same", "valid"))
+    kernel = [
+        rng.randint(1, min(3 if padding == "same" else length, 3)) for length in (rows, columns)
+    ]
+    filters = rng.randint(1, 3)
+    weight = NumberFormat(rng.choice((1, 4, 6)), rng.randint(-1, 3), rng.random() < 0.8)
+    bound = kernel[0] * kernel[1] * channels << (tensor.format.width + weight.width - 1)
+    shape = (filters, *kernel, channels)
+    return {
+        "kind": "conv2d",
+        "rows": rows,
+        "columns": columns,
+        "channels": channels,
+        "filters": filters,
+        "kernel": kernel,
+        "stride": [rng.randint(1, 2), rng.randint(1, 3)],
+        "padding": padding,
+        "reuse": 1 if loadable else rng.choice((1, 1, 2, 3)),
+        "loadable": loadable,
+        "weight_format": table_of(weight),
+        "weights": integers(rng, shape, weight.minimum, weight.maximum),
+        "bias": integers(rng, (filters,), *biases(bound, loadable)),
         **requantise(rng, bound, tensor.format.fraction + weight.fraction),
     }
 
@@ -129,11 +174,58 @@ def regroup(rng: random.Random, tensor: Tensor) -> Table | None:
     return {"kind": "regroup", "lanes": rng.choice(lanes)} if lanes else None
 
 
+def xnor_dense(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return a layer of bits, every second time with connections missing."""
+    if tensor.format.width != 1:
+        return None
+    outputs = rng.randint(1, 8)
+
+    def bits() -> list[str]:
+        digits = -(-tensor.values // 4)
+        return [f"{rng.getrandbits(tensor.values):0{digits}x}" for _ in range(outputs)]
+
+    return {
+        "kind": "xnor_dense",
+        "inputs": tensor.values,
+        "outputs": outputs,
+        "reuse": rng.choice((1, 1, 2, 3, 4, 7)),
+        "weights": bits(),
+        **({"mask": bits()} if rng.random() < 0.5 else {}),
+        "bias": integers(rng, (outputs,), -tensor.values, tensor.values),
+        **requantise(rng, 2 * tensor.values, 0),
+    }
+
+
+def lif(rng: random.Random, tensor: Tensor) -> Table | None:
+    """Return spiking neurons, some of which overflow."""
+    if tensor.format.width != 1:
+        return None
+    outputs, bits = rng.randint(1, 6), rng.choice((1, 4, 6))
+    potential_bits = rng.choice((4, 6, 12))
+    weight = NumberFormat(bits, bits, signed=True)
+    return {
+        "kind": "lif",
+        "inputs": tensor.lanes,
+        "outputs": outputs,
+        "parallel": rng.randint(1, tensor.lanes),
+        "weight_bits": bits,
+        "weights": integers(rng, (outputs, tensor.lanes), weight.minimum, weight.maximum),
+        "thresholds": [rng.randint(1, 7) for _ in range(outputs)],
+        "leak": rng.choice((0, 1, 2, 3)),
+        "reset": rng.choice(("subtract", "zero")),
+        "potential_bits": potential_bits,
+        "output": rng.choice(("spikes", "counts")),
+    }
+
+
 MAKERS: dict[str, Callable[[random.Random, Tensor], Table | None]] = {
+    "conv2d": conv2d,
     "dense": dense,
     "dense_per_beat": dense_per_beat,
+    "lif": lif,
     "recurrent": recurrent,
     "regroup": regroup,
+    "xnor_dense": xnor_dense,
 }
 
 
@@ -180,6 +272,26 @@ class Network:
     def latency(self) -> int | None:
         """Cycles from first beat in to last beat out, none if that depends on the data."""
         return self.model.latency_cycles(self.in_bits, self.out_bits)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the slowest layer alone sets the pace.
+
+        Windows of a convolution come in bursts, and nothing stores them: where a neighbour does not
+        keep up with a burst, both are slower together than either is alone.
+        """
+        convolutions = sum(isinstance(layer, Conv2d) for layer in self.model.layers)
+        if not convolutions:
+            return self.interval is not None
+        tensors = [self.model.input, *(layer.output for layer in self.model.layers)]
+        beats = [self.in_beats, *(tensor.beats for tensor in tensors), self.out_beats]
+        dense = [layer for layer in self.model.layers if isinstance(layer, Dense)]
+        return (
+            convolutions == 1
+            and beats[0] <= beats[1]
+            and beats[1:] == sorted(beats[1:], reverse=True)
+            and all(layer.reuse == 1 for layer in dense)
+        )
 
     def events(self, count: int, seed: int) -> NDArray[np.int64]:
         """Return random events, one in four of nothing but extreme values."""
@@ -255,7 +367,24 @@ def _suitable(rng: random.Random, name: str, kind: str) -> Network:
     raise AssertionError(f"no random network has a layer of kind {kind}")
 
 
-NETWORKS = networks(16, 11)
+def images(count: int, seed: int) -> tuple[Network, ...]:
+    """Return convolutions over random images, alone, so that their cycles can be told."""
+    rng = random.Random(seed)
+    found: list[Network] = []
+    while len(found) < count:
+        beats, lanes = rng.choice((3, 4, 6, 8, 9, 12, 16, 20, 24)), rng.randint(1, 4)
+        form = NumberFormat(rng.choice((1, 4, 8)), 2, rng.random() < 0.5)
+        table = conv2d(rng, Tensor(beats, lanes, form))
+        if table is not None:
+            source = {"values": beats * lanes, "format": table_of(form), "lanes": lanes}
+            content = {"schema": 2, "name": f"i{len(found)}", "input": source, "layers": [table]}
+            model = parse_model({**content, "output": {"kind": "values"}})
+            drawn = Network(model, 32, 64)
+            found += [drawn] if drawn.timed else []
+    return tuple(found)
+
+
+NETWORKS = networks(12, 11) + images(10, 84)
 
 
 def _ports(item: Network) -> Iterator[str]:

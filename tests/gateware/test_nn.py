@@ -1,4 +1,4 @@
-"""The network library: one build of many random networks, the jet tagger, and faulty parameters."""
+"""The network library: one build of many random networks, the overlays, odd parameters."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from typing import Any
 import pytest
 
 from harness.accelerators.layers import KINDS
-from harness.overlay import find_overlay
+from harness.errors import OverlayError
+from harness.generate.accelerator import network_top, register_bases
+from harness.overlay import find_overlay, list_overlays
+from tests.gateware import masked
 from tests.gateware.networks import DESIGN, MAKERS, NETWORKS, NN, SOURCES
 from tests.gateware.rtl import Design, check, simulate, verilate
 from tests.gateware.test_lint import lint
 
 LIBRARY = pytest.mark.xdist_group("gateware-nn-chains")
-TAGGER = pytest.mark.xdist_group("gateware-jet-tagger")
+# Those whose top is generated: one that fetches its weights has a top of its own, and own tests.
+OVERLAYS = [name for name in list_overlays() if len(find_overlay(name).network_sources) == 2]
 
-_overlay = find_overlay("jet_tagger")
-JET_TAGGER = Design(
-    "jet_tagger",
-    (*SOURCES, *(_overlay.folder / path for path in _overlay.network_sources)),
-)
+
+def network_of(name: str, parameters: dict[str, int] | None = None) -> Design:
+    """Return the accelerator of an overlay that has a model."""
+    overlay = find_overlay(name)
+    sources = (*SOURCES, *(overlay.folder / path for path in overlay.network_sources))
+    return Design(overlay.accelerator.module, sources, {}, parameters or {}, closed=True)
 
 
 @LIBRARY
@@ -50,9 +55,29 @@ def test_results_do_not_depend_on_the_state_at_power_up(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-@TAGGER
-def test_jet_tagger(tmp_path: Path) -> None:
-    check(simulate(JET_TAGGER, "jet_tagger", tmp_path))
+@LIBRARY
+def test_registers_of_layers(tmp_path: Path) -> None:
+    assert lint(masked.DESIGN, tmp_path) == ""
+    check(simulate(masked.DESIGN, "nn_registers", tmp_path))
+
+
+def test_registers_lie_apart_and_must_fit_the_window() -> None:
+    bases = register_bases([block for _, block in masked.masked(5, 100).blocks()])
+    assert list(bases.values()) == [0, 128]
+    with pytest.raises(OverlayError, match="window holds 16384"):
+        network_top(masked.masked(1 << 14, 1), masked.BITS, masked.BITS)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.xdist_group(f"gateware-{n}")) for n in OVERLAYS]
+)
+def test_overlay(name: str, tmp_path: Path) -> None:
+    check(simulate(network_of(name), "overlay_network", tmp_path, env={"OVERLAY": name}))
+
+
+@pytest.mark.xdist_group("gateware-spiking_digits")
+def test_spiking_digits(tmp_path: Path) -> None:
+    check(simulate(network_of("spiking_digits"), "spiking_digits", tmp_path))
 
 
 EDGES = [
@@ -60,6 +85,18 @@ EDGES = [
     ("nn_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7, "InSigned": 1, "InWidth": 1}),
     ("nn_dense", {"InLanes": 64, "Outputs": 32, "AccWidth": 63, "WeightWidth": 1, "Reuse": 4}),
     ("nn_dense", {"InBeats": 5, "InLanes": 3, "Outputs": 2, "Reuse": 2}),
+    ("nn_dense_loadable", {}),
+    ("nn_dense_loadable", {"InBeats": 4, "InLanes": 32, "Outputs": 16, "WeightWidth": 6}),
+    ("nn_dense_loadable", {"Groups": 4, "InLanes": 27, "Outputs": 8, "InSigned": 1}),
+    ("nn_dense_loadable", {"Groups": 3, "AccWidth": 63, "WeightWidth": 32, "BiasWidth": 32}),
+    ("nn_window", {}),
+    ("nn_window", {"Rows": 1, "Columns": 1, "KernelRows": 1, "KernelColumns": 1}),
+    ("nn_window", {"Rows": 9, "Columns": 1, "KernelRows": 5, "KernelColumns": 1, "PadTop": 2}),
+    ("nn_window", {"Columns": 5, "KernelRows": 1, "PadLeft": 1, "Channels": 3, "StrideColumns": 2}),
+    (
+        "nn_window",
+        {"KernelColumns": 3, "PadBottom": 1, "PadLeft": 1, "PadRight": 1, "RowAtOnce": 1},
+    ),
     ("nn_requantise", {}),
     ("nn_requantise", {"InWidth": 2, "OutWidth": 1, "Shift": 1, "HalfUp": 1}),
     ("nn_requantise", {"InWidth": 31, "OutWidth": 31, "OutSigned": 1, "Relu": 0}),
@@ -84,6 +121,14 @@ EDGES = [
     ("nn_pack", {"InBits": 9, "InBeats": 8, "StreamBeats": 3}),
     ("nn_regroup", {}),
     ("nn_regroup", {"InBeats": 3, "InLanes": 4, "OutBeats": 2, "OutLanes": 6}),
+    ("nn_lif", {}),
+    ("nn_lif", {"InBeats": 3, "InLanes": 7, "Outputs": 2, "Parallel": 3, "Leak": 2}),
+    ("nn_lif", {"InBeats": 4, "InLanes": 64, "Counts": 1, "OutWidth": 4, "ResetToZero": 1}),
+    ("nn_lif", {"InLanes": 5, "Parallel": 5, "CurrentWidth": 28, "PotentialWidth": 28}),
+    ("nn_xnor_dense", {}),
+    ("nn_xnor_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7}),
+    ("nn_xnor_dense", {"InLanes": 129, "Outputs": 2, "AccWidth": 9}),
+    ("nn_xnor_dense", {"InBeats": 5, "InLanes": 7, "Outputs": 2, "Reuse": 2}),
 ]
 NEEDED = {
     "nn_pack": ("nn_gearbox",),
@@ -108,16 +153,24 @@ def test_every_block_is_listed() -> None:
     assert {path.stem for path in SOURCES} == {module for module, _ in EDGES}
 
 
-def test_jet_tagger_without_a_warning(tmp_path: Path) -> None:
-    assert lint(JET_TAGGER, tmp_path) == ""
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlay_without_a_warning(name: str, tmp_path: Path) -> None:
+    assert lint(network_of(name), tmp_path) == ""
 
 
 REFUSED = [
     ("nn_dense", {"InLanes": 0}, "must be positive"),
     ("nn_dense", {"Outputs": 0}, "must be positive"),
     ("nn_dense", {"Reuse": 0}, "must be at least 1"),
+    ("nn_xnor_dense", {"Outputs": 0}, "must be positive"),
     ("nn_recurrent", {"Channels": 6, "Steps": 4}, "Steps must divide Channels"),
     ("nn_recurrent", {"Units": 0}, "must be positive"),
+    ("nn_lif", {"InBeats": 0}, "must be at least 1"),
+    ("nn_lif", {"PotentialWidth": 29}, "must be at most 28"),
+    ("nn_dense_loadable", {"Groups": 0}, "must be positive"),
+    ("nn_dense_loadable", {"WeightWidth": 33}, "must fit a register"),
+    ("nn_window", {"PadTop": 1, "PadBottom": 1}, "must be fewer than the kernel's"),
+    ("nn_window", {"KernelRows": 4}, "must fit into the image"),
     ("nn_requantise", {"InWidth": 8, "Shift": 8}, "Shift must be below InWidth"),
     ("nn_requantise", {"OutWidth": 33}, "OutWidth at most 32"),
     ("nn_gearbox", {"InBeats": 2, "OutBits": 4}, "last input beat would be empty"),
@@ -134,6 +187,5 @@ def test_impossible_parameters_are_refused(
     assert message in done.stdout
 
 
-def test_jet_tagger_refuses_other_streams(tmp_path: Path) -> None:
-    other = Design("jet_tagger", JET_TAGGER.sources, {}, {"InWidth": 512})
-    assert "streams do not fit" in lint(other, tmp_path)
+def test_a_network_refuses_other_streams(tmp_path: Path) -> None:
+    assert "streams do not fit" in lint(network_of("jet_tagger", {"InWidth": 512}), tmp_path)

@@ -257,8 +257,8 @@ def test_everything_that_lies_there_is_verified(
 ) -> None:
     status, rows = found(capsys)
     assert status == 0
-    assert len(rows) == 14
     folder = root / "bitstreams"
+    assert len(rows) == len(list(folder.glob("*/*.toml"))) > 10
     (folder / "dial" / "zcu104.hwh").write_text("<x/>")
     (folder / "loopback" / "kv260.toml").unlink()
     shutil.copy(folder / "dial" / "kv260.bit", folder / "dial" / "zybo.bit")

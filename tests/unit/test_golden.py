@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from harness.accelerators import (
+    Block,
     Dense,
     Model,
     NumberFormat,
@@ -72,6 +78,56 @@ def test_the_taggers_rows_agree_with_its_model() -> None:
 def test_too_many_classes_for_the_stream_are_refused() -> None:
     with pytest.raises(OverlayError, match="257 classes"):
         golden_rows(copying(257, 8), np.zeros((1, 257), dtype=np.int64), 4096)
+
+
+def test_a_score_follows_the_values_of_any_sign() -> None:
+    squares = dataclasses.replace(copying(3, 12), output_kind="sum_of_squares")
+    rows = golden_rows(squares, np.array([[-2048, 2047, -1], [0, 0, 0]]), 128)
+    whole = [int.from_bytes(row.tobytes(), "little") for row in rows]
+    assert whole[0] == 0x800 | 0x7FF << 12 | 0xFFF << 24 | (2048**2 + 2047**2 + 1) << 36
+    assert whole[1] == 0
+
+
+def test_values_alone_have_nothing_above_them() -> None:
+    values = dataclasses.replace(copying(3, 16), output_kind="values")
+    rows = golden_rows(values, np.array([[1, 2, -1]]), 32)
+    assert rows.tobytes().hex() == "01000200ffff0000"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A layer that adds up everything since the last event whose first value is 0."""
+
+    input: Tensor
+    stateful: bool = True
+    interval: int = 1
+    work: None = None
+
+    @property
+    def output(self) -> Tensor:
+        return self.input
+
+    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
+        out, state = values.astype(np.int64), np.zeros(values.shape[1], np.int64)
+        for row in out:
+            state = row + state * (row[0] != 0)
+            row[:] = state
+        return out
+
+    def departures(self, arrivals: Sequence[int]) -> list[int]:
+        return list(arrivals)
+
+    def blocks(self) -> tuple[Block, ...]:
+        return ()
+
+
+def test_events_in_a_loop_must_not_remember_the_round_before() -> None:
+    tensor = Tensor(1, 2, NumberFormat(16, 16, signed=True))
+    model = Model("running", tensor, (Running(tensor),), "values")
+    rows = golden_rows(model, np.array([[0, 7], [1, 1], [1, 2]]), 32)
+    assert rows.view("<i2").tolist() == [[0, 7], [1, 8], [2, 10]]
+    with pytest.raises(OverlayError, match="event 0 gives another result in the second round"):
+        golden_rows(model, np.array([[1, 7], [1, 1]]), 32)
 
 
 def test_identity_copies() -> None:

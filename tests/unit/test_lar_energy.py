@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def model() -> Model:
     return load_model(FOLDER / "model.json")
 
 
-def energies(model: Model, raw: NDArray[np.int16]) -> NDArray[np.float64]:
+def energies(model: Model, raw: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     return model.output_format.to_float(model.forward(raw)) / COUNTS_PER_GEV
 
 

@@ -291,6 +291,53 @@ def test_a_wrong_model_is_refused_by_layer_and_key(
         parse_model(content)
 
 
+def wide() -> dict[str, Any]:
+    """Four values in beats of two, gathered into one."""
+    source = {"values": 4, "lanes": 2, "format": a_format(8, 4, True)}
+    regroup = {"kind": "regroup", "lanes": 4}
+    content = {"schema": 2, "name": "wide", "input": source, "layers": [regroup]}
+    return {**content, "output": {"kind": "sum_of_squares"}}
+
+
+def test_regrouping_keeps_the_values() -> None:
+    model = parse_model(wide())
+    events = np.array([[1, -2, 3, -4]])
+    assert (model.input.beats, model.output.beats) == (2, 1)
+    assert model.forward(events).tolist() == events.tolist()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("input", "lanes"), 3, r"model.input.lanes: 4 values do not fill beats of 3 lanes"),
+        (("layers", 0, "lanes"), 3, r"layers\[0\].lanes: 4 values do not fill beats of 3"),
+        (("layers", 0, "lanes"), 2, r"model.output: sum_of_squares needs its values in one beat"),
+        (("layers", 0, "lanes"), 0, r"layers\[0\].lanes: 0 is not an integer"),
+        (("input", "format", "width"), 17, r"model.output: the score needs 35 bits"),
+        (("layers", 0, "kind"), [], r"layers\[0\].kind: \[\] is not one of"),
+        (("layers", 0), {"lanes": 4}, r"layers\[0\]: expected an object with the key kind"),
+    ],
+)
+def test_what_does_not_fit_a_layer_or_the_output_is_refused(
+    path: tuple[str | int, ...], value: object, message: str
+) -> None:
+    content: Any = wide()
+    place = content
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(OverlayError, match=message):
+        parse_model(content)
+
+
+def test_logits_without_a_sign_are_refused() -> None:
+    content = wide()
+    content["input"]["format"]["signed"] = False
+    content["output"]["kind"] = "logits_argmax"
+    with pytest.raises(OverlayError, match=r"model.output: logits have no sign"):
+        parse_model(content)
+
+
 def test_a_missing_key_is_named() -> None:
     content = good()
     del content["layers"][0]["bias"]

@@ -124,6 +124,10 @@ def test_mistakes_are_named(root: Path, old: str, new: str, key: str, words: str
         ('offset = 0x10000\naccess = "rw"', "must lie in"),
         ('offset = 0x0\naccess = "wx"', "known words"),
         ('offset = 0x0\naccess = "rw"\nreset = 4294967296', "must lie in"),
+        ('offset = 0x0\naccess = "rw"\nmost = 4\nreset = 5', "must lie in"),
+        ('offset = 0x0\naccess = "rw"\nleast = 5\nreset = 5\nmost = 4', "must lie in"),
+        ('offset = 0x0\naccess = "rw"\nleast = 1\nreset = 1', "needs a `most`"),
+        ('offset = 0x0\naccess = "ro"\nmost = 4', "keeps nothing"),
     ],
 )
 def test_register_mistakes_are_named(root: Path, line: str, words: str) -> None:
@@ -131,6 +135,19 @@ def test_register_mistakes_are_named(root: Path, line: str, words: str) -> None:
     edit(root, "[input]", register)
     with pytest.raises(OverlayError, match=words):
         load(root)
+
+
+def test_bounds_of_registers_count_in_the_digest_where_there_are_any(root: Path) -> None:
+    register = '[[accelerator.registers]]\nname = "X"\noffset = 0\naccess = "rw"\n'
+    edit(root, "[input]", f'{register}description = "x"\n\n[input]')
+    free = load(root)
+    edit(root, 'description = "x"', 'description = "x"\nmost = 68')
+    bounded = load(root)
+    assert bounded.digest != free.digest
+    assert [free.accelerator.registers[0].kept(value) for value in (0, 69, 1 << 31)] == [
+        0, 69, 1 << 31,
+    ]  # fmt: skip
+    assert [bounded.accelerator.registers[0].kept(value) for value in (0, 69)] == [0, 68]
 
 
 def test_a_link_out_of_the_tree_is_refused(root: Path, tmp_path: Path) -> None:

@@ -6,12 +6,14 @@
 
 `weights` is [outputs][inputs]; `reuse` is the number of steps in which an input beat is multiplied,
 1 if it is not given. An input of several beats is summed up as it arrives; the output is one beat.
+With `"loadable": true` the host can replace weights and biases at run time; biases have at most 24
+bits then, and `reuse` is 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,6 +27,7 @@ from harness.accelerators.requantise import Arithmetic, Requantise
 
 _KEYS = ("kind", "inputs", "outputs", "weight_format", "weights", "bias", *REQUANTISE_KEYS)
 _REQUANTISE_CYCLES = 1
+_LOADABLE_BIAS_BITS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +41,7 @@ class Dense:
         weight_format: Format of the weights.
         requantise: From the accumulator to the output.
         reuse: Steps in which an input beat is multiplied.
+        loadable: The host can replace the weights; the accumulator has room for any.
 
     Raises:
         OverlayError: The accumulator would need more than 63 bits, or the binary points disagree.
@@ -49,6 +53,7 @@ class Dense:
     weight_format: NumberFormat
     requantise: Requantise
     reuse: int = 1
+    loadable: bool = False
     stateful: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -58,20 +63,38 @@ class Dense:
     @classmethod
     def parse(cls, node: Node, tensor: Tensor) -> Dense:
         """Read the layer that takes `tensor`."""
-        members = node.table(_KEYS, ("reuse",))
+        members = node.table(_KEYS, ("reuse", "loadable"))
         inputs = members["inputs"].integer(1, MAX_VALUES)
         if inputs != tensor.values:
             members["inputs"].fail(f"{inputs} inputs, but {tensor.values} values arrive")
-        outputs = members["outputs"].integer(1, MAX_VALUES)
+        return cls.of(members, tensor, (members["outputs"].integer(1, MAX_VALUES), inputs))
+
+    @classmethod
+    def of(cls, members: Mapping[str, Node], tensor: Tensor, shape: tuple[int, ...]) -> Dense:
+        """Read what layers that multiply have in common.
+
+        Args:
+            members: Of the layer's table.
+            tensor: What the products take.
+            shape: Of the nested lists `weights`, outputs first.
+        """
         weight_format = members["weight_format"].number_format()
         limits = weight_format.minimum, weight_format.maximum
+        weights = members["weights"].integers(shape, *limits).reshape(shape[0], -1)
+        weights.flags.writeable = False
+        loadable = "loadable" in members and members["loadable"].flag()
+        bias_bits = _LOADABLE_BIAS_BITS if loadable else 63
+        most = 1 << (bias_bits - 1)
         return cls(
             input=tensor,
-            weights=members["weights"].integers((outputs, inputs), *limits),
-            bias=members["bias"].integers((outputs,), -(1 << 62), (1 << 62) - 1),
+            weights=weights,
+            bias=members["bias"].integers(shape[:1], -most, most - 1),
             weight_format=weight_format,
             requantise=Requantise.parse(members),
-            reuse=members["reuse"].integer(1, MAX_VALUES) if "reuse" in members else 1,
+            reuse=members["reuse"].integer(1, 1 if loadable else MAX_VALUES)
+            if "reuse" in members
+            else 1,
+            loadable=loadable,
         )
 
     @property
@@ -89,6 +112,11 @@ class Dense:
         """Smallest and largest sum, rounding constant included, that these weights can produce."""
         lowest, highest = self.input.format.minimum, self.input.format.maximum
         low, high = 0, 0
+        if self.loadable:
+            each = max(-self.weight_format.minimum, self.weight_format.maximum)
+            most = self.input.values * each * max(-lowest, highest)
+            most += 1 << (_LOADABLE_BIAS_BITS - 1)
+            return -most, most + self.requantise.half
         for row, bias in zip(self.weights.tolist(), self.bias.tolist(), strict=True):
             positive = sum(weight for weight in row if weight > 0)
             negative = sum(weight for weight in row if weight < 0)
@@ -158,4 +186,19 @@ class Dense:
             },
             {"Weights": Array(self.weights.T, weight_bits), "Biases": Array(self.bias, acc_bits)},
         )
+        if self.loadable:
+            dense = self._loadable(dense)
         return dense, self.requantise.block(outputs, acc_bits)
+
+    def _loadable(self, dense: Block) -> Block:
+        """Return the same with its weights in registers."""
+        values = [0, *self.weights.T.ravel().tolist(), *self.bias.tolist()]
+        parameters = {key: value for key, value in dense.parameters.items() if key != "Reuse"}
+        return replace(
+            dense,
+            module="nn_dense_loadable",
+            parameters={**parameters, "Groups": 1, "BiasWidth": _LOADABLE_BIAS_BITS},
+            arrays={**dense.arrays, "Biases": Array(self.bias, _LOADABLE_BIAS_BITS)},
+            cfg_words=2,
+            loading=tuple((min(place, 1), value % (1 << 32)) for place, value in enumerate(values)),
+        )

@@ -185,7 +185,7 @@ def _points(analyses: Sequence[Analysis], systems: Sequence[PublishedSystem]) ->
     """Yield interval in ns, GB/s, name, and class of the dot."""
     for item in analyses:
         if item.bandwidth_gbps:
-            kind = "p99" if item.contract else "p50"
+            kind = "p99" if item.ours else "p50"
             interval = float(item.workload.interval_s) * 1e9
             yield interval, item.bandwidth_gbps, item.network.name, kind
     for one in systems:

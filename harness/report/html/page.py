@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness import __version__
 from harness.report import text
-from harness.report.html import published, sections, series, tables
+from harness.report.html import published, resident, sections, series, tables, throughput
 from harness.report.html.deduced import deduce
 from harness.report.html.document import document
 from harness.report.html.markup import Html, tag
@@ -115,6 +115,10 @@ def _part(base: str, runs: Sequence[Run], index: int, *, alone: bool) -> Html:
             tag("p", "Latencies in ns, cycles below them; total is due until done.", class_="note"),
         ),
         *(sections.of_series(item, f"load{index}-{k}") for k, item in enumerate(found)),
+        *(
+            resident.section(item, f"memory{index}-{k}")
+            for k, item in enumerate(throughput.collect(runs))
+        ),
         *(sections.of_run(run) for run in runs),
         *_published(runs),
         class_="base-part",

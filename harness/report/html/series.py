@@ -179,7 +179,7 @@ def board(result: Result) -> str:
 
 def _alike(run: Run) -> tuple[object, ...]:
     result, interval = run.result, run.deduced.interval
-    service = result["latency"]["service"]["min"]
+    service, memory = result["latency"]["service"]["min"], result.get("memory")
     return (
         result["benchmark"]["name"],
         result["overlay"]["name"],
@@ -192,4 +192,5 @@ def _alike(run: Run) -> tuple[object, ...]:
         None if service is None else service["cycles"],
         run.deduced.process,
         interval.cycles if interval is not None and interval.source == "contract" else None,
+        None if memory is None else (memory["model"], memory["resident_share"]),
     )

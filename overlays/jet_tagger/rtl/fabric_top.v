@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 0310bd428170a598114400e7e56b31af
+// overlay digest 80fa5434e05108be4f196173f4949f6a
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -37,8 +37,9 @@ module jet_tagger
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 16;
   logic valid0, ready0;
-  logic [15:0] data0 [16];
+  logic [15:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(1), .Width(16), .Beats(1), .Lanes(16)
   ) u_unpack (
@@ -46,8 +47,9 @@ module jet_tagger
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 64;
   logic valid1, ready1;
-  logic [23:0] data1 [64];
+  logic [23:0] data1 [LANES1];
   nn_dense #(
     .InBeats(1), .InLanes(16), .Outputs(64), .InWidth(16), .InSigned(1), .WeightWidth(6),
     .AccWidth(24), .Reuse(4), .Weights(L0_WEIGHTS), .Biases(L0_BIASES)
@@ -56,8 +58,9 @@ module jet_tagger
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 64;
   logic valid2, ready2;
-  logic [5:0] data2 [64];
+  logic [5:0] data2 [LANES2];
   nn_requantise #(
     .Values(64), .InWidth(24), .OutWidth(6), .Shift(11), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -66,8 +69,9 @@ module jet_tagger
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 32;
   logic valid3, ready3;
-  logic [15:0] data3 [32];
+  logic [15:0] data3 [LANES3];
   nn_dense #(
     .InBeats(1), .InLanes(64), .Outputs(32), .InWidth(6), .InSigned(0), .WeightWidth(6),
     .AccWidth(16), .Reuse(4), .Weights(L1_WEIGHTS), .Biases(L1_BIASES)
@@ -76,8 +80,9 @@ module jet_tagger
     .out_valid_o(valid3), .out_ready_i(ready3), .out_data_o(data3)
   );
 
+  localparam int unsigned LANES4 = 32;
   logic valid4, ready4;
-  logic [5:0] data4 [32];
+  logic [5:0] data4 [LANES4];
   nn_requantise #(
     .Values(32), .InWidth(16), .OutWidth(6), .Shift(6), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -86,8 +91,9 @@ module jet_tagger
     .out_valid_o(valid4), .out_ready_i(ready4), .out_data_o(data4)
   );
 
+  localparam int unsigned LANES5 = 32;
   logic valid5, ready5;
-  logic [14:0] data5 [32];
+  logic [14:0] data5 [LANES5];
   nn_dense #(
     .InBeats(1), .InLanes(32), .Outputs(32), .InWidth(6), .InSigned(0), .WeightWidth(6),
     .AccWidth(15), .Reuse(4), .Weights(L2_WEIGHTS), .Biases(L2_BIASES)
@@ -96,8 +102,9 @@ module jet_tagger
     .out_valid_o(valid5), .out_ready_i(ready5), .out_data_o(data5)
   );
 
+  localparam int unsigned LANES6 = 32;
   logic valid6, ready6;
-  logic [5:0] data6 [32];
+  logic [5:0] data6 [LANES6];
   nn_requantise #(
     .Values(32), .InWidth(15), .OutWidth(6), .Shift(6), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -106,8 +113,9 @@ module jet_tagger
     .out_valid_o(valid6), .out_ready_i(ready6), .out_data_o(data6)
   );
 
+  localparam int unsigned LANES7 = 5;
   logic valid7, ready7;
-  logic [14:0] data7 [5];
+  logic [14:0] data7 [LANES7];
   nn_dense #(
     .InBeats(1), .InLanes(32), .Outputs(5), .InWidth(6), .InSigned(0), .WeightWidth(6),
     .AccWidth(15), .Reuse(4), .Weights(L3_WEIGHTS), .Biases(L3_BIASES)
@@ -116,8 +124,9 @@ module jet_tagger
     .out_valid_o(valid7), .out_ready_i(ready7), .out_data_o(data7)
   );
 
+  localparam int unsigned LANES8 = 5;
   logic valid8, ready8;
-  logic [15:0] data8 [5];
+  logic [15:0] data8 [LANES8];
   nn_requantise #(
     .Values(5), .InWidth(15), .OutWidth(16), .Shift(0), .OutSigned(1), .HalfUp(0), .Relu(0),
     .Saturate(1)
@@ -126,8 +135,9 @@ module jet_tagger
     .out_valid_o(valid8), .out_ready_i(ready8), .out_data_o(data8)
   );
 
+  localparam int unsigned LANES9 = 5;
   logic valid9, ready9;
-  logic [15:0] data9 [5];
+  logic [15:0] data9 [LANES9];
   logic [2:0] derived;
   nn_argmax #(
     .Values(5), .Width(16)

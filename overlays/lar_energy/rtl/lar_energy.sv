@@ -37,8 +37,9 @@ module lar_energy
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 9;
   logic valid0, ready0;
-  logic [13:0] data0 [9];
+  logic [13:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(1), .Width(14), .Beats(1), .Lanes(9)
   ) u_unpack (
@@ -46,8 +47,9 @@ module lar_energy
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 16;
   logic valid1, ready1;
-  logic [15:0] data1 [16];
+  logic [15:0] data1 [LANES1];
   nn_recurrent #(
     .Channels(8), .Steps(4), .Inputs(1), .Units(8), .InWidth(14), .InSigned(1),
     .InputWeightWidth(13), .StateWeightWidth(11), .AccWidth(28), .OutWidth(16), .OutSigned(0),
@@ -58,8 +60,9 @@ module lar_energy
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 2;
   logic valid2, ready2;
-  logic [26:0] data2 [2];
+  logic [26:0] data2 [LANES2];
   nn_dense #(
     .InBeats(1), .InLanes(16), .Outputs(2), .InWidth(16), .InSigned(0), .WeightWidth(11),
     .AccWidth(27), .Reuse(1), .Weights(L1_WEIGHTS), .Biases(L1_BIASES)
@@ -68,8 +71,9 @@ module lar_energy
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 2;
   logic valid3, ready3;
-  logic [15:0] data3 [2];
+  logic [15:0] data3 [LANES3];
   nn_requantise #(
     .Values(2), .InWidth(27), .OutWidth(16), .Shift(9), .OutSigned(1), .HalfUp(1), .Relu(0),
     .Saturate(1)

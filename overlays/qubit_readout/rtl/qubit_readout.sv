@@ -37,8 +37,9 @@ module qubit_readout
   assign unused      = &{1'b0, in_last_i, cfg_we_i, cfg_addr_i, cfg_wdata_i};
   assign cfg_rdata_o = '0;
 
+  localparam int unsigned LANES0 = 2;
   logic valid0, ready0;
-  logic [15:0] data0 [2];
+  logic [15:0] data0 [LANES0];
   nn_unpack #(
     .StreamWidth(InWidth), .StreamBeats(400), .Width(16), .Beats(400), .Lanes(2)
   ) u_unpack (
@@ -46,8 +47,9 @@ module qubit_readout
     .out_ready_i(ready0), .out_data_o(data0)
   );
 
+  localparam int unsigned LANES1 = 4;
   logic valid1, ready1;
-  logic [25:0] data1 [4];
+  logic [25:0] data1 [LANES1];
   nn_dense #(
     .InBeats(400), .InLanes(2), .Outputs(4), .InWidth(16), .InSigned(1), .WeightWidth(2),
     .AccWidth(26), .Reuse(1), .Weights(L0_WEIGHTS), .Biases(L0_BIASES)
@@ -56,8 +58,9 @@ module qubit_readout
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
   );
 
+  localparam int unsigned LANES2 = 4;
   logic valid2, ready2;
-  logic [7:0] data2 [4];
+  logic [7:0] data2 [LANES2];
   nn_requantise #(
     .Values(4), .InWidth(26), .OutWidth(8), .Shift(9), .OutSigned(0), .HalfUp(1), .Relu(1),
     .Saturate(1)
@@ -66,8 +69,9 @@ module qubit_readout
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)
   );
 
+  localparam int unsigned LANES3 = 1;
   logic valid3, ready3;
-  logic [10:0] data3 [1];
+  logic [10:0] data3 [LANES3];
   nn_dense #(
     .InBeats(1), .InLanes(4), .Outputs(1), .InWidth(8), .InSigned(0), .WeightWidth(2),
     .AccWidth(11), .Reuse(1), .Weights(L1_WEIGHTS), .Biases(L1_BIASES)
@@ -76,8 +80,9 @@ module qubit_readout
     .out_valid_o(valid3), .out_ready_i(ready3), .out_data_o(data3)
   );
 
+  localparam int unsigned LANES4 = 1;
   logic valid4, ready4;
-  logic [15:0] data4 [1];
+  logic [15:0] data4 [LANES4];
   nn_requantise #(
     .Values(1), .InWidth(11), .OutWidth(16), .Shift(0), .OutSigned(1), .HalfUp(0), .Relu(0),
     .Saturate(1)

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-// overlay digest 383a43f574968b99d385272edbcdb6b0
+// overlay digest 06403f4968c5d09644fa28edfd5d1097
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-// overlay digest 383a43f574968b99d385272edbcdb6b0
+// overlay digest 06403f4968c5d09644fa28edfd5d1097
 
 /// The jet tagger's network with its weights fetched from external memory for every event.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'h383a43f574968b99d385272edbcdb6b0;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h06403f4968c5d09644fa28edfd5d1097;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;
@@ -194,11 +194,11 @@ package overlay_pkg;
   localparam logic [13:0] ACC_WEIGHTS_LOW = 14'h0000;
   /// rw: physical address of the weights, bits 39..32.
   localparam logic [13:0] ACC_WEIGHTS_HIGH = 14'h0001;
-  /// rw: rows of weights kept on chip, 0..68, rounded down to a multiple of 4.
+  /// rw: rows of weights kept on chip, rounded down to a multiple of 4 when loading.
   localparam logic [13:0] ACC_RESIDENT_ROWS = 14'h0002;
-  /// rw: bursts that may be under way at once, 1..4.
+  /// rw: bursts that may be under way at once.
   localparam logic [13:0] ACC_OUTSTANDING = 14'h0003;
-  /// rw: write 1: read all weights once, keep the resident rows, then stream; reads as 0.
+  /// wo: write 1: read all weights once, keep the resident rows, then stream; reads as 0.
   localparam logic [13:0] ACC_LOAD = 14'h0004;
   /// ro: bit 0 loaded, bit 1 the bus answered with an error since LOAD.
   localparam logic [13:0] ACC_STATE = 14'h0005;

@@ -1,5 +1,5 @@
 # Generated from overlays/weight_streaming/overlay.toml by `harness generate weight_streaming`; do not edit.
-# overlay digest 383a43f574968b99d385272edbcdb6b0
+# overlay digest 06403f4968c5d09644fa28edfd5d1097
 # Builds the bitstream of overlay weight_streaming for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/weight_streaming/vivado/zcu104.tcl
@@ -125,7 +125,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x383a43f5 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x06403f49 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -152,7 +152,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"weight_streaming\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"383a43f574968b99d385272edbcdb6b0\""
+puts $record "digest = \"06403f4968c5d09644fa28edfd5d1097\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

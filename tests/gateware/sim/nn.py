@@ -14,7 +14,7 @@ from tests.gateware.networks import NETWORKS
 from tests.gateware.sim.handshake import Record, play
 from tests.gateware.sim.support import begin, cycles, number, reset
 
-TIMED = [item for item in NETWORKS if item.interval is not None]
+TIMED = [item for item in NETWORKS if item.timed]
 
 
 async def play_all(dut: Any, count: int, seed: int, **stalls: Any) -> dict[str, Record]:

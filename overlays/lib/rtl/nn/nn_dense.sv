@@ -51,14 +51,26 @@ module nn_dense #(
   typedef logic [AccWidth-1:0] accs_t [Outputs];
 
   logic [StepWidth-1:0] step_q;
-  logic [BeatWidth-1:0] beat_q;
+  logic [BeatWidth-1:0] beat;
   logic                 last, last_beat, stall, partial_q, first_q, last_q;
   accs_t                partial_sums_q, acc_q;
 
   assign last       = step_q == StepWidth'(Reuse - 1);
-  assign last_beat  = beat_q == BeatWidth'(InBeats - 1);
+  assign last_beat  = beat == BeatWidth'(InBeats - 1);
   assign stall      = last_q && out_valid_o && !out_ready_i;
   assign in_ready_o = in_valid_i && last && !stall;
+
+  if (InBeats > 1) begin : g_beats
+    logic [BeatWidth-1:0] beat_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) beat_q <= '0;
+      else if (in_valid_i && in_ready_o) beat_q <= last_beat ? '0 : beat_q + 1'b1;
+    end
+    assign beat = beat_q;
+  end else begin : g_one_beat
+    assign beat = '0;
+  end
 
   // Loops stay loops: unrolled, a layer of 2048 products is slower to compile and no faster to run.
   function automatic accs_t multiply();
@@ -73,7 +85,7 @@ module nn_dense #(
     for (int unsigned i = 0; i < Chunk; i++) begin
       lane = 32'(step_q) * Chunk + i;
       if (lane < InLanes) begin
-        index  = IndexWidth'(InBeats > 1 ? 32'(beat_q) * InLanes + lane : lane);
+        index  = IndexWidth'(InBeats > 1 ? 32'(beat) * InLanes + lane : lane);
         value  = {InSigned && in_data_i[lane][InWidth-1], in_data_i[lane]};
         factor = sum_t'(value);
         /* verilator unroll_disable */
@@ -96,7 +108,6 @@ module nn_dense #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       step_q      <= '0;
-      beat_q      <= '0;
       partial_q   <= 1'b0;
       first_q     <= 1'b0;
       last_q      <= 1'b0;
@@ -105,9 +116,8 @@ module nn_dense #(
       if (out_ready_i) out_valid_o <= 1'b0;
       if (!stall) begin
         if (in_valid_i) step_q <= last ? '0 : step_q + 1'b1;
-        if (in_valid_i && last) beat_q <= last_beat ? '0 : beat_q + 1'b1;
         partial_q <= in_valid_i;
-        first_q   <= step_q == '0 && beat_q == '0;
+        first_q   <= step_q == '0 && beat == '0;
         last_q    <= in_valid_i && last && last_beat;
         if (last_q) out_valid_o <= 1'b1;
       end

@@ -25,8 +25,10 @@ module nn_unpack #(
 
   localparam int unsigned IN_BITS = StreamBeats == 1 ? Beats * Lanes * Width : StreamWidth;
 
-  logic unused;
-  assign unused = &{1'b0, in_data_i};
+  if (StreamWidth > IN_BITS) begin : g_unused
+    logic unused;
+    assign unused = &{1'b0, in_data_i[StreamWidth-1:IN_BITS]};
+  end
 
   if (StreamBeats == 1 && Beats == 1) begin : g_register
     assign in_ready_o = !out_valid_o || out_ready_i;

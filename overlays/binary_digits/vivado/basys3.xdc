@@ -1,0 +1,16 @@
+# Generated from overlays/binary_digits/overlay.toml by `harness generate binary_digits`; do not edit.
+# overlay digest 18a91660e14d9e7e0426fc6992dd88cd
+# Pins of Digilent Basys 3. NOT TESTED: never run through Vivado.
+set_property -dict {PACKAGE_PIN W5 IOSTANDARD LVCMOS33} [get_ports clock]
+set_property -dict {PACKAGE_PIN U18 IOSTANDARD LVCMOS33} [get_ports button]
+set_property -dict {PACKAGE_PIN B18 IOSTANDARD LVCMOS33} [get_ports uart_rx]
+set_property -dict {PACKAGE_PIN A18 IOSTANDARD LVCMOS33} [get_ports uart_tx]
+set_property -dict {PACKAGE_PIN U16 IOSTANDARD LVCMOS33} [get_ports busy_led]
+create_clock -name oscillator -period 10.000 [get_ports clock]
+# Neither is synchronous to anything: the receiver and the reset see to that.
+set_false_path -from [get_ports {button uart_rx}]
+set_false_path -to [get_ports {uart_tx busy_led}]
+# The image says which sources it is of: the digest's first digits.
+set_property BITSTREAM.CONFIG.USR_ACCESS 0x18a91660 [current_design]
+set_property CFGBVS VCCO [current_design]
+set_property CONFIG_VOLTAGE 3.3 [current_design]
