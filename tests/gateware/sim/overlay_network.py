@@ -19,11 +19,13 @@ LATENCY = OVERLAY.accelerator.latency_cycles
 assert OVERLAY.model is not None
 NETWORK = Network(OVERLAY.model, OVERLAY.input.width_bits, OVERLAY.output.width_bits)
 MOST_BEATS = 3000
+SLOWER = 8  # cycles for a beat, about, where that depends on the data
 
 
 def fewer(count: int) -> int:
     """Return how many events to play where so many would do if they had one beat."""
-    return max(4, min(count, MOST_BEATS // NETWORK.in_beats))
+    slower = SLOWER if INTERVAL is None else 1
+    return max(4, min(count, MOST_BEATS // (slower * NETWORK.in_beats)))
 
 
 async def run(dut: Any, count: int, seed: int, **stalls: Any) -> Record:
