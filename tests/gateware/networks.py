@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from harness.accelerators import Dense, Model, NumberFormat, Tensor, parse_model
 from harness.accelerators.golden import output_rows
 from harness.accelerators.layers.conv2d import Conv2d
+from harness.accelerators.layers.regroup import Regroup
 from harness.generate.accelerator import network_top
 from harness.generate.network import weights_package
 from tests.gateware.rtl import ROOT, Design
@@ -285,12 +286,15 @@ class Network:
             return self.interval is not None
         tensors = [self.model.input, *(layer.output for layer in self.model.layers)]
         beats = [self.in_beats, *(tensor.beats for tensor in tensors), self.out_beats]
-        dense = [layer for layer in self.model.layers if isinstance(layer, Dense)]
+        prompt = (
+            isinstance(layer, Conv2d | Regroup) or (isinstance(layer, Dense) and layer.reuse == 1)
+            for layer in self.model.layers
+        )
         return (
             convolutions == 1
             and beats[0] <= beats[1]
             and beats[1:] == sorted(beats[1:], reverse=True)
-            and all(layer.reuse == 1 for layer in dense)
+            and all(prompt)
         )
 
     def events(self, count: int, seed: int) -> NDArray[np.int64]:
@@ -384,7 +388,7 @@ def images(count: int, seed: int) -> tuple[Network, ...]:
     return tuple(found)
 
 
-NETWORKS = networks(12, 11) + images(10, 84)
+NETWORKS = networks(14, 11) + images(10, 84)
 
 
 def _ports(item: Network) -> Iterator[str]:
