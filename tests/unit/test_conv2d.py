@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from harness.accelerators import NumberFormat, parse_model
 from harness.errors import OverlayError
@@ -94,13 +93,8 @@ def test_a_convolution_agrees_with_big_integers(content: dict[str, Any], seed: i
     model = parse_model(content)
     form = model.input_format
     rng = np.random.default_rng(seed)
-<<<<<<< HEAD
-    raw: NDArray[np.int64]
-    raw = rng.integers(form.minimum, form.maximum, (3, model.inputs), endpoint=True)
-=======
     limits = form.minimum, form.maximum
     raw = rng.integers(*limits, (3, model.inputs), np.int64, endpoint=True)
->>>>>>> conv
     raw[0] = rng.choice([form.minimum, form.maximum], model.inputs)
     (layer,) = content["layers"]
     assert model.forward(raw).tolist() == [naive(layer, event.tolist()) for event in raw]

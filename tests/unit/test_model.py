@@ -261,11 +261,7 @@ def test_the_example_is_accepted() -> None:
         (
             ("layers", 0, "kind"),
             "conv",
-<<<<<<< HEAD
-            r"model.layers\[0\].kind: 'conv' is not one of conv2d, dense,",
-=======
             r"model.layers\[0\].kind: 'conv' is not one of conv2d, dense, ",
->>>>>>> conv
         ),
         (("layers", 0, "inputs"), 3, r"model.layers\[0\].inputs: 3 inputs, but 2 values arrive"),
         (("layers", 0, "weights", 0), [1], r"model.layers\[0\].weights\[0\]: 1 elements where 2"),

@@ -18,23 +18,15 @@ INTERVAL = OVERLAY.accelerator.initiation_interval_cycles
 LATENCY = OVERLAY.accelerator.latency_cycles
 assert OVERLAY.model is not None
 NETWORK = Network(OVERLAY.model, OVERLAY.input.width_bits, OVERLAY.output.width_bits)
-<<<<<<< HEAD
-MOST_BEATS = 3000
-SLOWER = 8  # cycles for a beat, about, where that depends on the data
-=======
 MOST_CYCLES = 15_000
->>>>>>> conv
+SLOWER = 8  # cycles for a beat, about, where that depends on the data
 
 
 def fewer(count: int) -> int:
     """Return how many events to play where so many would do if they had one beat."""
-<<<<<<< HEAD
-    slower = SLOWER if INTERVAL is None else 1
-    return max(4, min(count, MOST_BEATS // (slower * NETWORK.in_beats)))
-=======
-    pace = max(5 * NETWORK.in_beats, INTERVAL or 0)  # a source may idle four cycles of five
+    # A source may idle four cycles of five.
+    pace = max((SLOWER if INTERVAL is None else 5) * NETWORK.in_beats, INTERVAL or 0)
     return max(4, min(count, MOST_CYCLES // pace))
->>>>>>> conv
 
 
 async def run(dut: Any, count: int, seed: int, **stalls: Any) -> Record:
