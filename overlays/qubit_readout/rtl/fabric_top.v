@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/qubit_readout/overlay.toml by `harness generate qubit_readout`; do not edit.
-// overlay digest 07ab31e93f39f8149f44bd9518856953
+// overlay digest d086d55a07b7de1ff351c22dd31fd373
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (
@@ -86,7 +86,7 @@ module fabric_top (
   stream_bench #(
     .InWidth(32),
     .OutWidth(32),
-    .EventRows(262144),
+    .EventRows(65536),
     .GoldenRows(1024),
     .QueueDepth(512),
     .HistogramBins(4096),

@@ -19,11 +19,13 @@ LATENCY = OVERLAY.accelerator.latency_cycles
 assert OVERLAY.model is not None
 NETWORK = Network(OVERLAY.model, OVERLAY.input.width_bits, OVERLAY.output.width_bits)
 MOST_CYCLES = 15_000
+SLOWER = 8  # cycles for a beat, about, where that depends on the data
 
 
 def fewer(count: int, gap: int = 0) -> int:
     """Return how many events to play where so many would do if they had one beat."""
-    pace = max(5 * NETWORK.in_beats, INTERVAL or 0)  # a source may idle four cycles of five
+    # A source may idle four cycles of five.
+    pace = max((SLOWER if INTERVAL is None else 5) * NETWORK.in_beats, INTERVAL or 0)
     return max(4, min(count, MOST_CYCLES // (pace + gap)))
 
 
