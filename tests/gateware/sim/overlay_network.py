@@ -22,11 +22,11 @@ MOST_CYCLES = 15_000
 SLOWER = 8  # cycles for a beat, about, where that depends on the data
 
 
-def fewer(count: int) -> int:
+def fewer(count: int, gap: int = 0) -> int:
     """Return how many events to play where so many would do if they had one beat."""
     # A source may idle four cycles of five.
     pace = max((SLOWER if INTERVAL is None else 5) * NETWORK.in_beats, INTERVAL or 0)
-    return max(4, min(count, MOST_CYCLES // pace))
+    return max(4, min(count, MOST_CYCLES // (pace + gap)))
 
 
 async def run(dut: Any, count: int, seed: int, **stalls: Any) -> Record:
@@ -68,7 +68,7 @@ async def interval_and_latency_are_those_of_the_manifest(dut: Any) -> None:
     leaving = record.left[NETWORK.out_beats - 1 :: NETWORK.out_beats]
     assert {later - earlier for earlier, later in pairwise(leaving[1:])} == {INTERVAL}
     for gap in (LATENCY, LATENCY + 7):
-        record = await run(dut, fewer(12), gap, gap=gap)
+        record = await run(dut, fewer(12, gap), gap, gap=gap)
         assert latencies(record) == {LATENCY}
 
 
