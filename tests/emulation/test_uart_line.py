@@ -262,7 +262,8 @@ def test_a_second_harness_is_told_who_has_the_port(rig: Rig) -> None:
         )
         assert time.monotonic() - began < 30
         (line,) = [text for text in done.stderr.splitlines() if "error" in text]
-        assert f"{rig.link}: the port is taken; open in process {os.getpid()} (" in line
+        assert f"{rig.link}: the board is in use; held by " in line
+        assert f", process {os.getpid()}, since " in line
         works(target)
     with opened(rig) as target:
         works(target)
@@ -381,9 +382,9 @@ def test_names_that_are_no_ports(tmp_path: Path) -> None:
         (f"uart://{tmp_path}/none", BoardError, "there is no such port"),
         (f"uart://{file}", BoardError, "is not a serial port"),
         ("uart:///dev/null", BoardError, "cannot be opened"),
-        ("uart://", InputError, "cannot read"),
-        ("uart:///dev/ttyUSB1?baud=fast", InputError, "cannot read"),
-        ("uart:///dev/ttyUSB1?baud=0", InputError, "cannot read"),
+        ("uart://", InputError, "the device file needs its full path"),
+        ("uart:///dev/ttyUSB1?baud=fast", InputError, "only .baud=NUMBER is known"),
+        ("uart:///dev/ttyUSB1?baud=0", InputError, "baud is 1 to"),
     ):
         with pytest.raises(error, match=says):
             open_target(spec, ARTY)
