@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.measure.host_replicates import HostIdentity
-    from harness.measure.summary import Identity
+    from harness.measure.summary import HostIdentity, Identity
 
 Finding = Literal["changed", "regression", "cannot tell", "improvement", "no difference", "same"]
 Mode = Literal["exact", "statistical"]

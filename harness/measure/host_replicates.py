@@ -25,32 +25,6 @@ STATISTICS: Final = (
 _LEAST_NS: Final = 1000.0
 """What a shift is compared with where the median is smaller still: no host tells less apart."""
 
-
-@dataclass(frozen=True, slots=True)
-class HostIdentity:
-    """What two of a host's runs must have in common; see `harness.measure.summary.Identity`.
-
-    Args:
-        benchmark: Name of the benchmark, or of the link where there is none.
-        overlay: Name and digest of the overlay; empty where none takes part.
-        board: How the board was reached.
-        link: Over which link.
-        schedule: Process, rate and number of events, in words.
-        sender: How the sender was scheduled.
-        machine: Which processor.
-        time_base: Always `host`.
-    """
-
-    benchmark: str
-    overlay: str
-    board: str | None
-    link: str
-    schedule: str
-    sender: str
-    machine: str
-    time_base: str = "host"
-
-
 ASPECTS: Final = ("benchmark", "overlay", "board", "link", "schedule", "sender", "machine")
 
 

@@ -56,6 +56,31 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class HostIdentity:
+    """What two of a host's runs must have in common; see `Identity`.
+
+    Args:
+        benchmark: Name of the benchmark, or of the link where there is none.
+        overlay: Name and digest of the overlay; empty where none takes part.
+        board: How the board was reached.
+        link: Over which link.
+        schedule: Process, rate and number of events, in words.
+        sender: How the sender was scheduled.
+        machine: Which processor.
+        time_base: Always `host`.
+    """
+
+    benchmark: str
+    overlay: str
+    board: str | None
+    link: str
+    schedule: str
+    sender: str
+    machine: str
+    time_base: str = "host"
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Counters and checks of one run; None where it was not counted."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
-from harness.measure.host_replicates import STATISTICS, HostIdentity, HostSummary
+from harness.measure.host_replicates import STATISTICS, HostSummary
+from harness.measure.summary import HostIdentity
 from harness.report import host_store, tiny_result
 from harness.report.host_schema import check
 from harness.report.sealed import parse_json, unseal
