@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.measure.compare import Rules
+    from harness.measure.summary import HostIdentity
 
 STATISTICS: Final = (
     "response.p50", "response.p99", "response.p999", "link.p50", "link.p99", "issue_lag.p99",
