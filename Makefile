@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Where pynq's own code runs: its overlays, drivers, clients and parsers.
 PYNQ_TESTS := $(addprefix tests/emulation/test_, board_server.py contract.py dma_driver.py pynq_device.py \
   remote.py run.py stock_pynq.py vivado_design.py weight_streaming.py) \
-  $(addprefix tests/unit/test_, generate.py hwh.py ps_clocks.py real_images.py)
+  $(addprefix tests/unit/test_, generate.py hwh.py ps_clocks.py)
 
 .PHONY: help run smoke test lint unit gateware perf pynq31 clean
 

@@ -92,7 +92,8 @@ def device(design: Path) -> Iterator[Any]:
 def load(design: Path, device: Any) -> Any:
     overlay = Overlay(str(design), download=False, device=device)
     for clock in overlay.clock_dict.values():  # pynq 4.0 reads none from a Zynq-7000 design
-        clock["frequency"] = clock["frequency"] or 100.0
+        if clock.get("frequency", 100.0) is None:
+            clock["frequency"] = 100.0
     overlay.download()
     return overlay
 
