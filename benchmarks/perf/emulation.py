@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from harness import session  # noqa: E402
-from harness.emulation.build import COMPILER_FLAGS, VERILATOR_FLAGS, Recipe, verilator  # noqa: E402
+from harness.emulation.build import COMPILER_FLAGS, Recipe, verilator  # noqa: E402
 from harness.fabric.plan import RunPlan  # noqa: E402
 from harness.fabric.stream_bench import StreamBench  # noqa: E402
 from harness.inventory import BOARDS  # noqa: E402
@@ -94,7 +94,7 @@ def build_bare(overlay: Overlay, folder: Path) -> Path:
     binary, root, _ = verilator()
     recipe = Recipe(overlay.name, (*overlay.waivers, *overlay.rtl_sources()), 0, 0)
     subprocess.run(
-        [str(binary), *VERILATOR_FLAGS, "--Mdir", str(folder / "gen"), *map(str, recipe.sources)],
+        [str(binary), *recipe.flags, "--Mdir", str(folder / "gen"), *map(str, recipe.sources)],
         env={"VERILATOR_ROOT": str(root), "PATH": "/usr/bin:/bin"},
         check=True,
     )
