@@ -148,8 +148,8 @@ class Weights:
         return self._bench.get_accelerator(self._offsets[name])
 
     def _count(self, name: str) -> int:
-        """Return a 64-bit counter; one that moves on meanwhile is read again."""
-        while True:
-            high, low = self._get(f"{name}_HIGH"), self._get(f"{name}_LOW")
-            if high == self._get(f"{name}_HIGH"):
-                return high << 32 | low
+        """Return a 64-bit counter, which may move on meanwhile."""
+        high, low = self._get(f"{name}_HIGH"), self._get(f"{name}_LOW")
+        later = self._get(f"{name}_HIGH")
+        # Once is enough: the low word needs 2^32 cycles to come round again.
+        return later << 32 | (low if later == high else self._get(f"{name}_LOW"))
