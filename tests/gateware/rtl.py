@@ -33,6 +33,9 @@ COMPILER_FLAGS = (
     "-std=gnu++17", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0",
     "-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0",
 )  # fmt: skip
+# No path of this environment goes into the simulation: another checkout's tests find it in the
+# cache when this environment may be gone. They say where their own cocotb is when they run it.
+LINKER_FLAGS = ("-lcocotbvpi_verilator", "-pthread")
 RUNTIME = ("verilated_vpi", "verilated", "verilated_dpi", "verilated_threads")
 # Registers start from random bits: whatever relies on their value at power-up shows up.
 RANDOM_RESET = "+verilator+rand+reset+2"
@@ -65,7 +68,10 @@ class Design:
     def key(self) -> str:
         """Return the digest of everything the simulation is made of."""
         digest = hashlib.sha256(
-            repr((self.top, FLAGS, self.compiler_flags, sorted(self.parameters.items()))).encode()
+            repr(
+                (self.top, FLAGS, self.compiler_flags, LINKER_FLAGS)
+                + (sorted(self.parameters.items()),)
+            ).encode()
         )
         for name in ("verilator", "cocotb"):
             digest.update(metadata.version(name).encode())
@@ -162,7 +168,7 @@ def _compile(design: Design, work: Path) -> None:
     _gcc(
         *design.compiler_flags, *_includes(), f"-I{generated}", str(unit),
         *(str(_runtime() / f"{name}.o") for name in RUNTIME),
-        f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
+        f"-Wl,-rpath-link,{libraries}", f"-L{libraries}", *LINKER_FLAGS,
         "-o", str(work / "done" / "simulation"),
     )  # fmt: skip
 
@@ -225,12 +231,16 @@ def simulate(
     results.unlink(missing_ok=True)
     libpython = find_libpython.find_libpython()
     assert libpython is not None
+    libraries = str(cocotb_tools.config.libs_dir)
     done = subprocess.run(
         [str(build(design)), RANDOM_RESET, f"+verilator+seed+{seed}"],
         cwd=folder,
         env={
             **os.environ,
-            "PATH": os.pathsep.join((os.environ["PATH"], str(cocotb_tools.config.libs_dir))),
+            "PATH": os.pathsep.join((os.environ["PATH"], libraries)),
+            "LD_LIBRARY_PATH": os.pathsep.join(
+                (libraries, *filter(None, (os.environ.get("LD_LIBRARY_PATH"),)))
+            ),
             "PYTHONPATH": os.pathsep.join((str(ROOT), *filter(None, sys.path))),
             "PYGPI_PYTHON_BIN": sys.executable,
             "GPI_USERS": f"{libpython};{cocotb_tools.config.pygpi_entry_point()}",

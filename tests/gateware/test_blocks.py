@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.gateware.designs import MEASURE, MOVERS, TRAFFIC
-from tests.gateware.rtl import Design, check, must_stop, simulate
+from tests.gateware.rtl import Design, build, check, must_stop, simulate
 
 TRAFFIC_GROUP = pytest.mark.xdist_group("gateware-traffic")
 MEASURE_GROUP = pytest.mark.xdist_group("gateware-measure")
@@ -57,3 +58,9 @@ def test_assertion_stops(
     design: Design, module: str, test: str, message: str, tmp_path: Path
 ) -> None:
     must_stop(simulate(design, module, tmp_path, test=test), test, message)
+
+
+@TRAFFIC_GROUP
+def test_simulation_in_the_cache_does_not_need_the_environment_that_built_it() -> None:
+    """The checkout and its environment may be gone when the tests of another one find it."""
+    assert sys.prefix.encode() not in build(TRAFFIC).read_bytes()
