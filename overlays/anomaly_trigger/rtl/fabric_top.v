@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/anomaly_trigger/overlay.toml by `harness generate anomaly_trigger`; do not edit.
-// overlay digest d85103755d271d6ee6d0b2a81bb993e0
+// overlay digest 3c816143a7266e09f30a4c8b97f168ea
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/anomaly_trigger/overlay.toml by `harness generate anomaly_trigger`; do not edit.
-// overlay digest d85103755d271d6ee6d0b2a81bb993e0
+// overlay digest 3c816143a7266e09f30a4c8b97f168ea
 
 /// Scores collisions by 57 trigger values: encoder 57-28-15-8, sum of squares, 12 cycles.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'hd85103755d271d6ee6d0b2a81bb993e0;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h3c816143a7266e09f30a4c8b97f168ea;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

@@ -1,5 +1,5 @@
 # Generated from overlays/anomaly_trigger/overlay.toml by `harness generate anomaly_trigger`; do not edit.
-# overlay digest d85103755d271d6ee6d0b2a81bb993e0
+# overlay digest 3c816143a7266e09f30a4c8b97f168ea
 # Builds the bitstream of overlay anomaly_trigger for AMD Kria KV260 Vision AI Starter Kit.
 #
 #   vivado -mode batch -source overlays/anomaly_trigger/vivado/kv260.tcl
@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xd8510375 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x3c816143 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -150,7 +150,7 @@ set record [open [file join $out kv260.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"anomaly_trigger\""
 puts $record "board = \"kv260\""
-puts $record "digest = \"d85103755d271d6ee6d0b2a81bb993e0\""
+puts $record "digest = \"3c816143a7266e09f30a4c8b97f168ea\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/binary_digits/overlay.toml by `harness generate binary_digits`; do not edit.
-// overlay digest 18a91660e14d9e7e0426fc6992dd88cd
+// overlay digest e9e68f52265ad8755ead4c6d8829ffd5
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,5 +1,5 @@
 # Generated from overlays/binary_digits/overlay.toml by `harness generate binary_digits`; do not edit.
-# overlay digest 18a91660e14d9e7e0426fc6992dd88cd
+# overlay digest e9e68f52265ad8755ead4c6d8829ffd5
 # Builds the bitstream of overlay binary_digits for Digilent Arty A7-100T.
 #
 #   vivado -mode batch -source overlays/binary_digits/vivado/arty-a7.tcl
@@ -76,7 +76,7 @@ set record [open [file join $out arty-a7.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"binary_digits\""
 puts $record "board = \"arty-a7\""
-puts $record "digest = \"18a91660e14d9e7e0426fc6992dd88cd\""
+puts $record "digest = \"e9e68f52265ad8755ead4c6d8829ffd5\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
 close $record

@@ -1,5 +1,5 @@
 # Generated from overlays/binary_digits/overlay.toml by `harness generate binary_digits`; do not edit.
-# overlay digest 18a91660e14d9e7e0426fc6992dd88cd
+# overlay digest e9e68f52265ad8755ead4c6d8829ffd5
 # Builds the bitstream of overlay binary_digits for TUL PYNQ-Z2.
 #
 #   vivado -mode batch -source overlays/binary_digits/vivado/pynq-z2.tcl
@@ -119,7 +119,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x18a91660 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xe9e68f52 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -146,7 +146,7 @@ set record [open [file join $out pynq-z2.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"binary_digits\""
 puts $record "board = \"pynq-z2\""
-puts $record "digest = \"18a91660e14d9e7e0426fc6992dd88cd\""
+puts $record "digest = \"e9e68f52265ad8755ead4c6d8829ffd5\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

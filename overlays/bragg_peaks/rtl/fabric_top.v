@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/bragg_peaks/overlay.toml by `harness generate bragg_peaks`; do not edit.
-// overlay digest a26bf60a2ddcc5683d596dc4e5082bdc
+// overlay digest d98303785bd3ab774f28b6bdb6859856
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

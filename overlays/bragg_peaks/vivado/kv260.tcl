@@ -1,5 +1,5 @@
 # Generated from overlays/bragg_peaks/overlay.toml by `harness generate bragg_peaks`; do not edit.
-# overlay digest a26bf60a2ddcc5683d596dc4e5082bdc
+# overlay digest d98303785bd3ab774f28b6bdb6859856
 # Builds the bitstream of overlay bragg_peaks for AMD Kria KV260 Vision AI Starter Kit.
 #
 #   vivado -mode batch -source overlays/bragg_peaks/vivado/kv260.tcl
@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xa26bf60a [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xd9830378 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -150,7 +150,7 @@ set record [open [file join $out kv260.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"bragg_peaks\""
 puts $record "board = \"kv260\""
-puts $record "digest = \"a26bf60a2ddcc5683d596dc4e5082bdc\""
+puts $record "digest = \"d98303785bd3ab774f28b6bdb6859856\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 80fa5434e05108be4f196173f4949f6a
+// overlay digest 2c918921d181c0dff94085eb99d3f592
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-// overlay digest 80fa5434e05108be4f196173f4949f6a
+// overlay digest 2c918921d181c0dff94085eb99d3f592
 
 /// Classifies jets from 16 features with a quantised 16-64-32-32-5 network, bit-exact to its model.
 package overlay_pkg;
 
   /// Identity, as the host reads it.
-  localparam logic [127:0] OVERLAY_DIGEST = 128'h80fa5434e05108be4f196173f4949f6a;
+  localparam logic [127:0] OVERLAY_DIGEST = 128'h2c918921d181c0dff94085eb99d3f592;
   localparam logic [31:0] MAGIC = 32'h46494c42;
   localparam logic [31:0] ABI = 32'h00010001;
   localparam logic [31:0] UNMAPPED_WORD = 32'hbad0add2;

@@ -1,5 +1,5 @@
 # Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-# overlay digest 80fa5434e05108be4f196173f4949f6a
+# overlay digest 2c918921d181c0dff94085eb99d3f592
 # Builds the bitstream of overlay jet_tagger for Digilent Arty A7-100T.
 #
 #   vivado -mode batch -source overlays/jet_tagger/vivado/arty-a7.tcl
@@ -76,7 +76,7 @@ set record [open [file join $out arty-a7.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"jet_tagger\""
 puts $record "board = \"arty-a7\""
-puts $record "digest = \"80fa5434e05108be4f196173f4949f6a\""
+puts $record "digest = \"2c918921d181c0dff94085eb99d3f592\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
 close $record

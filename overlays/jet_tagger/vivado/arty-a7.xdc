@@ -1,5 +1,5 @@
 # Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-# overlay digest 80fa5434e05108be4f196173f4949f6a
+# overlay digest 2c918921d181c0dff94085eb99d3f592
 # Pins of Digilent Arty A7-100T. NOT TESTED: never run through Vivado.
 set_property -dict {PACKAGE_PIN E3 IOSTANDARD LVCMOS33} [get_ports clock]
 set_property -dict {PACKAGE_PIN C2 IOSTANDARD LVCMOS33} [get_ports button]
@@ -11,6 +11,6 @@ create_clock -name oscillator -period 10.000 [get_ports clock]
 set_false_path -from [get_ports {button uart_rx}]
 set_false_path -to [get_ports {uart_tx busy_led}]
 # The image says which sources it is of: the digest's first digits.
-set_property BITSTREAM.CONFIG.USR_ACCESS 0x80fa5434 [current_design]
+set_property BITSTREAM.CONFIG.USR_ACCESS 0x2c918921 [current_design]
 set_property CFGBVS VCCO [current_design]
 set_property CONFIG_VOLTAGE 3.3 [current_design]

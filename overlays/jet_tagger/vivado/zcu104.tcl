@@ -1,5 +1,5 @@
 # Generated from overlays/jet_tagger/overlay.toml by `harness generate jet_tagger`; do not edit.
-# overlay digest 80fa5434e05108be4f196173f4949f6a
+# overlay digest 2c918921d181c0dff94085eb99d3f592
 # Builds the bitstream of overlay jet_tagger for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/jet_tagger/vivado/zcu104.tcl
@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x80fa5434 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x2c918921 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -150,7 +150,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"jet_tagger\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"80fa5434e05108be4f196173f4949f6a\""
+puts $record "digest = \"2c918921d181c0dff94085eb99d3f592\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

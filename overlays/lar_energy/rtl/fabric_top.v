@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/lar_energy/overlay.toml by `harness generate lar_energy`; do not edit.
-// overlay digest be3d2a115c47d5f59ea56cbca5f22ef8
+// overlay digest 4e33b7de3bf96352c5494e7acbb77b60
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

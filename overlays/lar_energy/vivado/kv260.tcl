@@ -1,5 +1,5 @@
 # Generated from overlays/lar_energy/overlay.toml by `harness generate lar_energy`; do not edit.
-# overlay digest be3d2a115c47d5f59ea56cbca5f22ef8
+# overlay digest 4e33b7de3bf96352c5494e7acbb77b60
 # Builds the bitstream of overlay lar_energy for AMD Kria KV260 Vision AI Starter Kit.
 #
 #   vivado -mode batch -source overlays/lar_energy/vivado/kv260.tcl
@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xbe3d2a11 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x4e33b7de [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -150,7 +150,7 @@ set record [open [file join $out kv260.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"lar_energy\""
 puts $record "board = \"kv260\""
-puts $record "digest = \"be3d2a115c47d5f59ea56cbca5f22ef8\""
+puts $record "digest = \"4e33b7de3bf96352c5494e7acbb77b60\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

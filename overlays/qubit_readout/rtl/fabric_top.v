@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/qubit_readout/overlay.toml by `harness generate qubit_readout`; do not edit.
-// overlay digest d086d55a07b7de1ff351c22dd31fd373
+// overlay digest 5e8e2574e6bcf79df2894043c99d8854
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

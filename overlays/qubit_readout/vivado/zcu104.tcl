@@ -1,5 +1,5 @@
 # Generated from overlays/qubit_readout/overlay.toml by `harness generate qubit_readout`; do not edit.
-# overlay digest d086d55a07b7de1ff351c22dd31fd373
+# overlay digest 5e8e2574e6bcf79df2894043c99d8854
 # Builds the bitstream of overlay qubit_readout for AMD Zynq UltraScale+ MPSoC ZCU104.
 #
 #   vivado -mode batch -source overlays/qubit_readout/vivado/zcu104.tcl
@@ -122,7 +122,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xd086d55a [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x5e8e2574 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -149,7 +149,7 @@ set record [open [file join $out zcu104.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"qubit_readout\""
 puts $record "board = \"zcu104\""
-puts $record "digest = \"d086d55a07b7de1ff351c22dd31fd373\""
+puts $record "digest = \"5e8e2574e6bcf79df2894043c99d8854\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/tokamak_camera/overlay.toml by `harness generate tokamak_camera`; do not edit.
-// overlay digest cd109ed2a01081030da0b2f5693d6d96
+// overlay digest 5ee4a03a1ed861fe78181139bf1ad4ee
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

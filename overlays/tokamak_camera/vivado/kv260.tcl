@@ -1,5 +1,5 @@
 # Generated from overlays/tokamak_camera/overlay.toml by `harness generate tokamak_camera`; do not edit.
-# overlay digest cd109ed2a01081030da0b2f5693d6d96
+# overlay digest 5ee4a03a1ed861fe78181139bf1ad4ee
 # Builds the bitstream of overlay tokamak_camera for AMD Kria KV260 Vision AI Starter Kit.
 #
 #   vivado -mode batch -source overlays/tokamak_camera/vivado/kv260.tcl
@@ -123,7 +123,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xcd109ed2 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x5ee4a03a [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -150,7 +150,7 @@ set record [open [file join $out kv260.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"tokamak_camera\""
 puts $record "board = \"kv260\""
-puts $record "digest = \"cd109ed2a01081030da0b2f5693d6d96\""
+puts $record "digest = \"5ee4a03a1ed861fe78181139bf1ad4ee\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -50,12 +50,12 @@ module nn_dense #(
   typedef logic signed [SumWidth-1:0] sum_t;
   typedef logic [AccWidth-1:0] accs_t [Outputs];
 
-  logic [StepWidth-1:0] step_q;
+  logic [StepWidth-1:0] step;
   logic [BeatWidth-1:0] beat;
   logic                 last, last_beat, stall, partial_q, first_q, last_q;
   accs_t                partial_sums_q, acc_q;
 
-  assign last       = step_q == StepWidth'(Reuse - 1);
+  assign last       = step == StepWidth'(Reuse - 1);
   assign last_beat  = beat == BeatWidth'(InBeats - 1);
   assign stall      = last_q && out_valid_o && !out_ready_i;
   assign in_ready_o = in_valid_i && last && !stall;
@@ -72,6 +72,19 @@ module nn_dense #(
     assign beat = '0;
   end
 
+  // A counter that never counts would hide from synthesis that each weight is a constant.
+  if (Reuse > 1) begin : g_steps
+    logic [StepWidth-1:0] step_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) step_q <= '0;
+      else if (in_valid_i && !stall) step_q <= last ? '0 : step_q + 1'b1;
+    end
+    assign step = step_q;
+  end else begin : g_one_step
+    assign step = '0;
+  end
+
   // Loops stay loops: unrolled, a layer of 2048 products is slower to compile and no faster to run.
   function automatic accs_t multiply();
     logic signed [InWidth:0] value;
@@ -83,7 +96,7 @@ module nn_dense #(
     for (int unsigned o = 0; o < Outputs; o++) sums[o] = '0;
     /* verilator unroll_disable */
     for (int unsigned i = 0; i < Chunk; i++) begin
-      lane = 32'(step_q) * Chunk + i;
+      lane = 32'(step) * Chunk + i;
       if (lane < InLanes) begin
         index  = IndexWidth'(InBeats > 1 ? 32'(beat) * InLanes + lane : lane);
         value  = {InSigned && in_data_i[lane][InWidth-1], in_data_i[lane]};
@@ -107,7 +120,6 @@ module nn_dense #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      step_q      <= '0;
       partial_q   <= 1'b0;
       first_q     <= 1'b0;
       last_q      <= 1'b0;
@@ -115,9 +127,8 @@ module nn_dense #(
     end else begin
       if (out_ready_i) out_valid_o <= 1'b0;
       if (!stall) begin
-        if (in_valid_i) step_q <= last ? '0 : step_q + 1'b1;
         partial_q <= in_valid_i;
-        first_q   <= step_q == '0 && beat == '0;
+        first_q   <= step == '0 && beat == '0;
         last_q    <= in_valid_i && last && last_beat;
         if (last_q) out_valid_o <= 1'b1;
       end

@@ -49,7 +49,7 @@ module nn_xnor_dense #(
   typedef logic [AccWidth-1:0] sums_t [Outputs];
   typedef logic [CountWidth-1:0] counts_t [Outputs];
 
-  logic [StepWidth-1:0] step_q;
+  logic [StepWidth-1:0] step;
   logic [BeatWidth-1:0] beat_q;
   logic [IndexWidth-1:0] index_q;
   logic [Reuse*Chunk-1:0] lanes;
@@ -57,10 +57,23 @@ module nn_xnor_dense #(
   counts_t              counts_q;
   sums_t                acc_q;
 
-  assign last       = step_q == StepWidth'(Reuse - 1);
+  assign last       = step == StepWidth'(Reuse - 1);
   assign last_beat  = beat_q == BeatWidth'(InBeats - 1);
   assign stall      = last_q && out_valid_o && !out_ready_i;
   assign in_ready_o = in_valid_i && last && !stall;
+
+  // As in nn_dense: what does not count is a constant.
+  if (Reuse > 1) begin : g_steps
+    logic [StepWidth-1:0] step_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) step_q <= '0;
+      else if (in_valid_i && !stall) step_q <= last ? '0 : step_q + 1'b1;
+    end
+    assign step = step_q;
+  end else begin : g_one_step
+    assign step = '0;
+  end
 
   // Lanes that are not there have no connection.
   always_comb begin
@@ -72,7 +85,7 @@ module nn_xnor_dense #(
   // Loops stay loops: unrolled they are slower to compile and no faster to run.
   function automatic counts_t count();
     logic [Chunk-1:0] values;
-    values = Chunk'(lanes >> (32'(step_q) * Chunk));
+    values = Chunk'(lanes >> (32'(step) * Chunk));
     /* verilator unroll_disable */
     for (int unsigned o = 0; o < Outputs; o++) begin
       count[o] = CountWidth'($countones(~(values ^ Weights[index_q][o]) & Mask[index_q][o]));
@@ -88,7 +101,6 @@ module nn_xnor_dense #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      step_q      <= '0;
       beat_q      <= '0;
       index_q     <= '0;
       partial_q   <= 1'b0;
@@ -98,13 +110,10 @@ module nn_xnor_dense #(
     end else begin
       if (out_ready_i) out_valid_o <= 1'b0;
       if (!stall) begin
-        if (in_valid_i) begin
-          step_q  <= last ? '0 : step_q + 1'b1;
-          index_q <= last && last_beat ? '0 : index_q + 1'b1;
-        end
+        if (in_valid_i) index_q <= last && last_beat ? '0 : index_q + 1'b1;
         if (in_valid_i && last) beat_q <= last_beat ? '0 : beat_q + 1'b1;
         partial_q <= in_valid_i;
-        first_q   <= step_q == '0 && beat_q == '0;
+        first_q   <= step == '0 && beat_q == '0;
         last_q    <= in_valid_i && last && last_beat;
         if (last_q) out_valid_o <= 1'b1;
       end
