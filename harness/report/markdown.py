@@ -106,7 +106,7 @@ def _decisions(results: Sequence[Result]) -> list[str]:
     if not body:
         return []
     rule = ["-", "-", *["-:"] * (len(quality.TITLES) - 1)]
-    return ["", _row(["benchmark", *quality.TITLES]), _row(rule), *body]
+    return ["", _row(["benchmark", *quality.TITLES]), _row(rule), *body, "", f"{quality.BESIDE}."]
 
 
 def _both(value: Value | None) -> str:

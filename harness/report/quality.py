@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from harness.report.quality_schema import MetricItem, Quality
     from harness.report.schema import Result
 
-TITLES: Final = ("decided", "value", "95 % interval", "events", "trained, float", "quantised")
+TITLES: Final = ("decided", "value", "95 % interval", "events", "float", "quantised")
+BESIDE: Final = "float, quantised: what training found on held-out events"
 PREFIX: Final = "quality_"
 
 

@@ -168,14 +168,14 @@ def _latencies(result: Result) -> Table:
     return table
 
 
-def _decided(rows: Sequence[quality.Row]) -> Table:
-    table = Table(box=SIMPLE, padding=(0, 1))
-    table.add_column(quality.TITLES[0], overflow="fold")
+def _decided(rows: Sequence[quality.Row]) -> Group:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column(quality.TITLES[0], min_width=14, overflow="fold")
     for title in quality.TITLES[1:]:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
-    return table
+    return Group(table, Text(f"  {quality.BESIDE}", style="dim"))
 
 
 def _ns(value: Value | None) -> str:

@@ -130,5 +130,7 @@ def _area(name: str, background: NDArray[Any], signal: NDArray[Any]) -> Metric:
         return Metric(name, None, count=count, reason="no such events")
     value, ends = area(background, signal)
     if ends.low is None:
-        return Metric(name, value, count=count, reason="too few events for an interval")
+        overlap = 0 < value < 1
+        reason = "too few events for an interval" if overlap else "the scores do not overlap"
+        return Metric(name, value, count=count, reason=reason)
     return Metric(name, value, *ends, count=count, method="DeLong")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECTIONS: Final = 20
+LEAST_FOR_AREA: Final = 20
+"""Events of a class; the variance of fewer says too little for an interval that can be trusted."""
 _Z: Final = NormalDist().inv_cdf(1 - ALPHA / 2)
 
 
@@ -72,13 +74,13 @@ def area(background: NDArray[Any], signal: NDArray[Any]) -> tuple[float, Ends]:
         signal: Scores, at least one.
 
     Returns:
-        The area under the curve, and its interval where both have two events and it is neither 0
-        nor 1.
+        The area under the curve, and its interval where both have `LEAST_FOR_AREA` events and it
+        is neither 0 nor 1.
     """
     above = _placements(background, signal)
     found = float(above.mean())
     least = min(len(signal), len(background))
-    if least < 2 or not 0 < found < 1:
+    if least < LEAST_FOR_AREA or not 0 < found < 1:
         return found, NO_ENDS
     below = 1 - _placements(signal, background)
     variance = above.var(ddof=1) / len(signal) + below.var(ddof=1) / len(background)
