@@ -8,7 +8,7 @@ own outputs turn out to be those, beat for beat: see `held_to`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -31,23 +31,24 @@ from harness.measure.quality.spec import (
     number_at,
     training_of,
 )
-from harness.overlay_files import inside
+from harness.overlay_files import inside, sha256_of
 from harness.tomlfile import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from decimal import Decimal
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from harness.accelerators import Model
     from harness.measure.evidence import Evidence
-    from harness.measure.quality.spec import Spec
+    from harness.measure.quality.spec import Spec, Task
     from harness.overlay import Overlay
     from harness.traffic import Events
     from harness.traffic.events import Source
 
-_SAME_RATE = 1e-3
+_SAME_RATE: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,12 @@ def assess(
     quality = Quality(spec.kind, count, independent)
     if not (source.labels or source.truth_names):
         return quality.withheld(f"the events of source {source.name} have no truth")
-    # Figures, threshold and decoder are those of the weights that the overlay was built with.
-    built = model is overlay.model
-    if not built and isinstance(spec.task, Trigger | Reconstruction):
+    training = training_of(overlay)
+    trained = model is overlay.model and _is_of(training, overlay)
+    if not trained and isinstance(spec.task, Trigger | Reconstruction):
         return quality.withheld("threshold and decoder are of other weights than those played")
     values, derived = decode_rows(model, golden)
     decided = Decided(
-        raw=model.input_format.to_float(events.raw),
         truth=events.truth,
         values=model.output_format.to_float(values),
         derived=derived,
@@ -117,11 +117,15 @@ def assess(
         share=independent / count,
     )
     try:
-        metrics = tuple(_metrics(overlay, model, spec, decided, event_rate_hz))
+        metrics = tuple(
+            _metrics(overlay, model, spec.task, events, decided, training, event_rate_hz)
+        )
     except CannotTellError as error:
         return quality.withheld(str(error))
-    beside = _figures(overlay, spec, event_rate_hz) if built else {}
-    return replace(quality, metrics=tuple(_beside(metrics, beside)))
+    if trained:
+        beside = _figures(spec, training, overlay.folder / FILE, event_rate_hz)
+        metrics = tuple(_beside(metrics, beside))
+    return replace(quality, metrics=metrics)
 
 
 def held_to(quality: Quality, evidence: Evidence, broken_off: str | None = None) -> Quality:
@@ -196,16 +200,28 @@ def unmet(required: Mapping[str, Decimal], quality: Quality | None) -> Iterator[
             )
 
 
+def _is_of(training: Mapping[str, Any], overlay: Overlay) -> bool:
+    """Return whether figures, threshold and decoder are of the overlay's own weights."""
+    path = overlay.model_path
+    return path is not None and training.get("model_sha256") == sha256_of(path, OverlayError)
+
+
 def _metrics(
-    overlay: Overlay, model: Model, spec: Spec, decided: Decided, event_rate_hz: float
+    overlay: Overlay,
+    model: Model,
+    task: Task,
+    events: Events,
+    decided: Decided,
+    training: Mapping[str, Any],
+    event_rate_hz: float,
 ) -> Iterable[Metric]:
-    task = spec.task
     if isinstance(task, Classification):
         return classified(task, decided)
     if isinstance(task, Regression):
         return estimated(task, decided)
     if isinstance(task, Trigger):
-        return triggered(task.background, _threshold(overlay, task), event_rate_hz, decided)
+        threshold = number_at(training, task.threshold, overlay.folder / FILE)
+        return triggered(task.background, threshold, event_rate_hz, decided)
     path = inside(overlay.folder, task.decoder, overlay.root)
     decode = decoder.load(path, shares=task.end == "shares")
     if (decode.inputs, decode.outputs) != (model.outputs, model.inputs):
@@ -216,22 +232,19 @@ def _metrics(
         )
     return remade(
         decode(decided.values),
-        decided,
+        model.input_format.to_float(events.raw),
         model.outputs * model.output_format.width,
         model.inputs * model.input_format.width,
     )
 
 
-def _threshold(overlay: Overlay, task: Trigger) -> float:
-    return number_at(training_of(overlay), task.threshold, overlay.folder / FILE)
-
-
-def _figures(overlay: Overlay, spec: Spec, event_rate_hz: float) -> dict[str, tuple[float, float]]:
-    training, where = training_of(overlay), overlay.folder / FILE
+def _figures(
+    spec: Spec, training: Mapping[str, Any], where: Path, event_rate_hz: float
+) -> dict[str, tuple[float, float]]:
     found = figures(spec, training, where)
     if isinstance(spec.task, Trigger):
         rate_hz = number_at(training, spec.task.event_rate, where)
-        if abs(event_rate_hz / rate_hz - 1) > _SAME_RATE:  # a rate of others says nothing here
+        if abs(event_rate_hz / rate_hz - 1) > _SAME_RATE:  # its trigger rates are of other beams
             found.pop("trigger_rate_hz", None)
     return found
 

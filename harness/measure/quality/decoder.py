@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES: Final = 1 << 24
 _HINT: Final = "train again"
+# What archives and arrays that are no such raise, those of unknown compressions among them.
+_BROKEN: Final = (
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, SyntaxError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,13 +71,7 @@ def load(path: Path, *, shares: bool) -> Decoder:
     Raises:
         OverlayError: It cannot be read, or the layers do not go together.
     """
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise OverlayError("is larger than 16 MiB", where=str(path), hint=_HINT)
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise OverlayError("cannot be read", where=str(path), why=str(error), hint=_HINT) from error
+    arrays = _read(path)
     count = len(arrays) // 2
     names = [f"{kind}_{number}" for number in range(count) for kind in ("weights", "bias")]
     if not count or sorted(arrays) != sorted(names):
@@ -92,6 +94,25 @@ def load(path: Path, *, shares: bool) -> Decoder:
                 why=f"weights {weights.shape}, {coming} values in, {len(bias)} biases",
             )
     return Decoder(layers, shares)
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file, which is hostile until it has been read.
+
+    Raises:
+        OverlayError: It cannot be read, or is larger than a decoder is.
+    """
+    try:
+        with path.open("rb") as file:
+            content = io.BytesIO(file.read(LARGEST_BYTES + 1))
+        with zipfile.ZipFile(content) as archive:
+            unpacked = sum(item.file_size for item in archive.infolist())
+        if max(unpacked, content.getbuffer().nbytes) > LARGEST_BYTES:
+            raise OverlayError("is larger than 16 MiB", where=str(path), hint=_HINT)
+        with np.load(content, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except _BROKEN as error:
+        raise OverlayError("cannot be read", where=str(path), why=str(error), hint=_HINT) from error
 
 
 def _real(array: NDArray[Any], dimensions: int, path: Path) -> NDArray[np.float64]:

@@ -114,7 +114,7 @@ def sectioned(statistic: Callable[..., float], *columns: NDArray[Any]) -> tuple[
 
 
 def student(freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t, to five digits from 10 degrees of freedom on.
+    """Return the 97.5 % quantile of Student's t, to five digits from 19 degrees of freedom on.
 
     The expansion of R. A. Fisher and E. A. Cornish (Technometrics 2, 1960).
     """

@@ -45,7 +45,6 @@ class Decided:
     """What there is to judge: different events, their truth and the outputs that they cause.
 
     Args:
-        raw: Inputs as real values, [events, inputs].
         truth: As `harness.traffic.events.Events` has it.
         values: Last layer's outputs as real values, float64 [events, outputs].
         derived: The field derived from them, int64 [events]; None if there is none.
@@ -54,7 +53,6 @@ class Decided:
         share: Of the events that count as independent, above 0 and up to 1.
     """
 
-    raw: NDArray[np.float64]
     truth: NDArray[Any]
     values: NDArray[np.float64]
     derived: NDArray[np.int64] | None

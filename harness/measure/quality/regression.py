@@ -71,17 +71,16 @@ def paired(task: Regression, decided: Decided) -> tuple[NDArray[np.float64], NDA
 
 
 def remade(
-    decoded: NDArray[np.float64], decided: Decided, code_bits: int, bits: int
+    decoded: NDArray[np.float64], true: NDArray[np.float64], code_bits: int, bits: int
 ) -> list[Metric]:
     """Return how far inputs made again from a code are from the true ones.
 
     Args:
         decoded: What the decoder makes of the outputs, [events, inputs].
-        decided: What there is to judge.
+        true: The inputs as real values, of that shape.
         code_bits: Bits of the outputs of an event.
         bits: Bits of its inputs.
     """
-    true = decided.raw
     hit = true.sum(axis=1) > 0
     away, whole = (decoded - true)[hit], true[hit]
     return [
