@@ -10,6 +10,8 @@ import pytest
 import harness
 from harness.cli import main
 from harness.measure.quality.intervals import wilson
+from harness.pytest_plugin.runs import BenchmarkRun
+from harness.report import store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,9 @@ def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     each = [found[f"efficiency_{label}"] for label in "gqwzt"]
     right = sum(item["value"] * item["events"] for item in each)
     assert right / 1024 == pytest.approx(accuracy["value"])
+    stored = store.load(store.list_runs(tmp_path)[0])
+    properties = BenchmarkRun(stored.result, {}, None, tmp_path).properties()
+    assert properties["quality_accuracy"] == accuracy["value"]
     row = harness.load_results(tmp_path).iloc[0]
     assert row.quality_accuracy == accuracy["value"]
     assert (row.quality_accuracy_low, row.quality_accuracy_high) == wilson(accuracy["value"], 1024)

@@ -36,6 +36,6 @@ def of_run(result: Result) -> Html | None:
                 tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), class_="decided"),
                 class_="wide",
             ),
-            tag("p", f"{quality.line(result)}; {quality.BESIDE}.", class_="note"),
+            tag("p", f"Quality: {quality.line(result)}; {quality.BESIDE}.", class_="note"),
         )
     )
