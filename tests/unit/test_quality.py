@@ -454,6 +454,7 @@ def test_only_outputs_that_were_verified_count(synthetic: Synthetic) -> None:
         (held_to(quality, wrong), "not those of the reference"),
         (held_to(quality, replace(evidence, compared=False, crc_expected=None)), "not compared"),
         (held_to(quality, evidence, "interrupted"), "did not finish: interrupted"),
+        (held_to(quality, synthetic.count(evidence, completed=63)), "63 events came out, fewer"),
     ):
         assert found.metrics == ()
         assert says in found.reason

@@ -142,6 +142,11 @@ def held_to(quality: Quality, evidence: Evidence, broken_off: str | None = None)
         return quality.withheld("outputs were not compared with the reference")
     if not evidence.bit_exact:
         return quality.withheld("outputs are not those of the reference")
+    completed = 0 if evidence.samples is None else evidence.samples.counters.completed
+    if completed < quality.distinct:
+        return quality.withheld(
+            f"{completed:,} events came out, fewer than the {quality.distinct:,} different ones"
+        )
     return quality
 
 
