@@ -29,6 +29,9 @@ MOST_EVENTS: Final = 2**32 - 1
 MOST_WAITING: Final = 2**16 - 1
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
+QUALITY_BOUNDS: Final = ("_min", "_max")
+"""How the keys of `require.quality` end, the name of a metric before them."""
+
 Statistic = Literal["p50", "p99", "p999", "max"]
 # Keys of arrival that came after the first digests, which stay what they were without them.
 _LATER_KEYS: Final = (
@@ -95,6 +98,7 @@ class Require:
         max_depth: Most events that may ever wait.
         min_rate_ratio: Least completed share of the asked rate, above 0 and up to 1.
         wait_p50: Largest median wait; likewise the other latencies and statistics.
+        quality: Limits of what the network decides, such as `accuracy_min`; see `QUALITY_BOUNDS`.
     """
 
     drops: int | None = None
@@ -114,6 +118,7 @@ class Require:
     total_p99: Span | None = None
     total_p999: Span | None = None
     total_max: Span | None = None
+    quality: Mapping[str, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("drops", "deadline_misses", "max_depth"):
@@ -126,6 +131,12 @@ class Require:
             raise InputError(
                 "must be above 0 and at most 1", where="min_rate_ratio", why=f"got {shorten(ratio)}"
             )
+        for name, limit in self.quality.items():
+            if not name.endswith(QUALITY_BOUNDS):
+                hint = "a metric and _min or _max, as in accuracy_min"
+                raise InputError("is no limit", where=f"quality.{name}", hint=hint)
+            if not limit.is_finite():
+                raise InputError("must be a finite number", where=f"quality.{name}")
 
     def latencies(self) -> Iterator[tuple[str, Span]]:
         """Yield the required latencies as name, such as `total_p99`, and limit."""
@@ -239,6 +250,8 @@ class Benchmark:
             del content["weights"]
         else:
             del content["weights"]["file"]
+        if not self.require.quality:  # likewise
+            del content["require"]["quality"]
         arrival = content["arrival"]
         for key in _LATER_KEYS:
             # Where a file lies is no part of it; what it holds is.

@@ -30,7 +30,7 @@ from harness.overlay import find_overlay, project_root
 from harness.report import facts, host_store, store
 from harness.report.host_result import HostRecord, build, times
 from harness.report.result import latencies
-from harness.run import EXIT_STATUS, check_fit, clock_of, make_payload
+from harness.run import EXIT_STATUS, check_fit, clock_of, make_payload, make_schedule
 from harness.targets import open_target, resolve
 from harness.targets.dma import dma_build
 
@@ -51,6 +51,8 @@ LINKS: Final = ("null", "dma", "serial", "mlperf")
 NULL_NS: Final = 5_000_000_000
 """Longest the null link is played for; a longer schedule is cut there."""
 _WARM_UP: Final = 200
+_EVEN: Final = frozenset({"periodic", "continuous", "bernoulli", "poisson"})
+"""Processes whose `rate` is that of their events; others have pauses besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +188,21 @@ def _benchmark(request: HostRequest) -> Benchmark | None:
     return benchmarks.load(benchmarks.find(request.benchmark), request.overrides)
 
 
+def _mean_rate(benchmark: Benchmark) -> Fraction:
+    """Return how many events a second come on average, pauses between trains or frames included."""
+    arrival = benchmark.arrival
+    if arrival.rate_hz is not None and arrival.process in _EVEN:
+        return arrival.rate_hz
+    overlay = find_overlay(benchmark.overlay)
+    clock_hz = clock_of(benchmark, overlay, find_board(benchmark.board))
+    schedule = make_schedule(benchmark, overlay, clock_hz)
+    return Fraction(schedule.mean_rate_per_cycle) * clock_hz
+
+
 def _pace(request: HostRequest, benchmark: Benchmark | None) -> tuple[Fraction, int]:
     rate_hz, events = request.rate_hz, request.events
     if benchmark is not None:
-        rate_hz = rate_hz or benchmark.arrival.rate_hz
+        rate_hz = rate_hz or _mean_rate(benchmark)
         events = events or benchmark.run.events
     if rate_hz is None:
         raise InputError("a rate is needed", where="--rate", hint='such as --rate "10 kHz"')

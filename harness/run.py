@@ -9,7 +9,7 @@ Everything that can be refused is refused before a board is touched.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,7 @@ from harness.fabric.watch import About, Watch
 from harness.fabric.weights import load_weights
 from harness.inventory import find_board
 from harness.measure.evidence import Evidence
+from harness.measure.quality.assess import assess, check_required, held_to
 from harness.measure.theory import Theory, hold_to_theory
 from harness.measure.verdict import Verdict, interrupted, judge
 from harness.memories import find_memory
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from harness.fabric.weights import Weights
     from harness.inventory import Board
     from harness.manifest import RegisterSpec
+    from harness.measure.quality.assess import Quality
     from harness.session import Session
     from harness.targets import Target
 
@@ -142,6 +144,7 @@ def run(
 
     progress.stage("making events and golden outputs")
     payload = make_payload(benchmark, overlay)
+    worth = _worth(benchmark, overlay, payload, schedule.mean_rate_per_cycle * float(clock_hz))
     progress.stage(f"opening {request.target}")
     with (
         nullcontext(opened)
@@ -187,7 +190,10 @@ def run(
             deadline,
             samples,
         )
-    verdict: Verdict = judge(evidence, theory) if broken_off is None else interrupted(broken_off)
+    worth = held_to(worth, evidence, broken_off)
+    verdict: Verdict = (
+        judge(evidence, theory, worth) if broken_off is None else interrupted(broken_off)
+    )
     record = RunRecord(
         evidence=evidence,
         verdict=verdict,
@@ -205,6 +211,7 @@ def run(
         off_chip=off_chip,
         groups=schedule.groups,
         input_beats=overlay.input.beats,
+        quality=worth,
     )
     folder = store.write(out_dir, build(record), samples)
     return Outcome(folder, EXIT_STATUS[verdict.outcome])
@@ -311,6 +318,25 @@ def make_payload(benchmark: Benchmark, overlay: Overlay) -> Payload:
     model = with_weights(overlay.model, benchmark.weights)
     golden = golden_rows(model, events.raw, overlay.output.width_bits)
     return Payload(events, inputs, golden)
+
+
+def _worth(
+    benchmark: Benchmark, overlay: Overlay, payload: Payload, event_rate_hz: float
+) -> Quality:
+    """Return what the golden outputs of the events that are played are worth.
+
+    Raises:
+        BenchmarkError: Something is required that there is no number of.
+        OverlayError: What the overlay's folder says of it is wrong.
+    """
+    stream, events = overlay.input, payload.events
+    played = min(len(events.raw), benchmark.run.events)
+    source = open_source(events.name, stream.format, stream.values)
+    events = replace(events, raw=events.raw[:played], truth=events.truth[:played])
+    model = with_weights(overlay.model, benchmark.weights) if overlay.model else None
+    quality = assess(overlay, model, source, events, payload.golden[:played], event_rate_hz)
+    check_required(benchmark.require.quality, quality)
+    return quality
 
 
 def _deadline_cycles(benchmark: Benchmark, clock_hz: Fraction) -> int | None:

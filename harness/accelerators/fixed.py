@@ -184,16 +184,41 @@ class NumberFormat:
             raise OverlayError(
                 f"{values} values of {self.width} bits do not fit in events of {size} bytes"
             )
-        words = np.zeros((events, -(-size // 8) + 1), dtype="<u8")
-        words.view(np.uint8)[:, :size] = data
+        words = _words(data)
         out = np.empty((events, values), dtype=np.int64)
         for index in range(values):
-            word, offset = divmod(index * self.width, _WORD_BITS)
-            column = words[:, word] >> np.uint64(offset)
-            if offset + self.width > _WORD_BITS:
-                column = column | (words[:, word + 1] << np.uint64(_WORD_BITS - offset))
-            out[:, index] = (column & np.uint64((1 << self.width) - 1)).view(np.int64)
+            out[:, index] = _field(words, index * self.width, self.width)
         return self.fit(out, "wrap")
+
+
+def unpack_field(data: NDArray[np.uint8], position: int, width: int) -> NDArray[np.int64]:
+    """Read one field out of each event, without a sign.
+
+    Args:
+        data: Bytes of whole events that hold it, [events, bytes].
+        position: Its lowest bit.
+        width: Its bits, 1..63.
+
+    Returns:
+        Its bits, int64 [events].
+    """
+    return _field(_words(data), position, width)
+
+
+def _words(data: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the bytes of each event in words, with one more, so that a field may reach over."""
+    events, size = data.shape
+    words = np.zeros((events, -(-size // 8) + 1), dtype="<u8")
+    words.view(np.uint8)[:, :size] = data
+    return words
+
+
+def _field(words: NDArray[np.uint64], position: int, width: int) -> NDArray[np.int64]:
+    word, offset = divmod(position, _WORD_BITS)
+    column = words[:, word] >> np.uint64(offset)
+    if offset + width > _WORD_BITS:
+        column |= words[:, word + 1] << np.uint64(_WORD_BITS - offset)
+    return (column & np.uint64((1 << width) - 1)).view(np.int64)
 
 
 def pack_fields(

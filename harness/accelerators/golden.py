@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accelerators.fixed import pack_fields
+from harness.accelerators.fixed import pack_fields, unpack_field
 from harness.accelerators.model import Model
 from harness.errors import OverlayError
 
@@ -73,6 +73,24 @@ def output_rows(
         columns.append(stage.derive(values))
         widths.append(stage.field_bits)
     return pack_fields(columns, widths, stream_width_bits)
+
+
+def decode_rows(
+    model: Model, rows: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return what output bytes say; the inverse of `output_rows`.
+
+    Args:
+        model: The network.
+        rows: Bytes of the output beats of whole events, [events, bytes].
+
+    Returns:
+        The last layer's raw values, int64 [events, outputs], and what is derived from them, int64
+        [events]; None where nothing is.
+    """
+    values, bits = model.output_format.unpack(rows, model.outputs), model.stage.field_bits
+    position = model.outputs * model.output_format.width
+    return values, unpack_field(rows, position, bits) if bits else None
 
 
 def identity_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from harness.measure.confidence import QUANTILES
 from harness.measure.evidence import Effect, Evidence, Reason
+from harness.measure.quality.assess import unmet
 from harness.measure.statistics import IN_OVERFLOW, Estimate, percentile
 from harness.measure.theory import disagreement
 from harness.measure.validity import doubts
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.fabric.samples import LatencyHistogram, Samples
+    from harness.measure.quality.assess import Quality
     from harness.measure.theory import Theory
     from harness.quantity import Span
 
@@ -42,16 +44,20 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
 
 
-def judge(evidence: Evidence, theory: Theory | None = None) -> Verdict:
+def judge(
+    evidence: Evidence, theory: Theory | None = None, quality: Quality | None = None
+) -> Verdict:
     """Return the verdict on a run that ended.
 
     Args:
         evidence: What was asked for and what was found.
         theory: What theory says of the run, where it was asked; to contradict it is worth a note.
+        quality: What the network decided, where that was asked.
     """
     if evidence.samples is None:
         return interrupted("the fabric was not read")
     reasons = [*doubts(evidence, evidence.samples), *_unmet(evidence, evidence.samples)]
+    reasons += unmet(evidence.benchmark.require.quality, quality)
     if theory is not None and (note := disagreement(theory)):
         reasons.append(note)
     order: tuple[Effect, ...] = ("interrupted", "invalid", "fail", "note")

@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.fabric.samples import KINDS
 from harness.pytest_plugin import words
 from harness.pytest_plugin.boards import LoggedProgress
-from harness.report import store
+from harness.report import quality, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,6 +117,7 @@ class BenchmarkRun:
             "queue_max_events": result["queue"]["max_depth"],
             "mismatched_beats": result["output"]["mismatches"],
             "folder": str(self.folder),
+            **quality.columns(result),
         }
         for kind in KINDS:
             latency: Mapping[str, Any] = result["latency"][kind]

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.errors import HarnessError, StorageError
 from harness.fabric.samples import KINDS
 from harness.measure.confidence import QUANTILES
-from harness.report import history
+from harness.report import history, quality
 from harness.report.comparable import board_of
 from harness.report.reader import open_folder
 from harness.report.selection import find_run, of_benchmark
@@ -82,7 +82,9 @@ def load_results(
 
     Returns:
         One row a run. Columns say their unit: `total_p99_ns`, `clock_measured_hz`; the 95 %
-        interval of a percentile is `total_p99_low_cycles` to `total_p99_high_cycles`. Counts are
+        interval of a percentile is `total_p99_low_cycles` to `total_p99_high_cycles`. What the
+        networks decided is in columns such as `quality_accuracy`, `quality_accuracy_low` and
+        `..._high`, float64, as far as any of the runs has it. Counts are
         nullable integers, times and rates float64. What a run could not state is missing. A damaged
         run has the verdict `damaged`, the reason in `damage`, and no numbers; it belongs to no
         benchmark.
@@ -104,8 +106,10 @@ def load_results(
         if damage is not None:
             row.update(verdict=history.DAMAGED, damage=damage)
         rows.append(row)
+    decided = dict.fromkeys(name for row in rows for name in row if name.startswith(quality.PREFIX))
+    types = {**_TYPES, **dict.fromkeys(decided, "float64")}
     frame: pd.DataFrame = pd.DataFrame(
-        {name: _column([row.get(name) for row in rows], kind) for name, kind in _TYPES.items()}
+        {name: _column([row.get(name) for row in rows], kind) for name, kind in types.items()}
     )
     return frame
 
@@ -186,6 +190,7 @@ def _row(result: Result) -> dict[str, Any]:
         "bit_exact": output["bit_exact"],
         "mismatched_beats": whole(output["mismatches"]),
         "output_crc": whole(output["crc"]),
+        **{plain(name): real(value) for name, value in quality.columns(result).items()},
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.report import text
+from harness.report import quality, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +49,7 @@ def summary(stored: Sequence[Stored], unreadable: Mapping[Path, str] | None = No
         lines.append(_row([head for head, _ in _HEADS]))
         lines.append(_row([rule or "-" for _, rule in _HEADS]))
         lines += [_row(_cells(result)) for result in results]
+    lines += _decisions([item.result for item in stored])
     lines += ["", "Latency is total, from the cycle in which an event was due until it was done."]
     for folder, why in (unreadable or {}).items():
         lines.append(f"- not shown: {escape(folder)}: {escape(why)}")
@@ -93,6 +94,19 @@ def _cells(result: Result) -> list[str]:
         *(_both(total[key]) for key in ("p50", "p99", "max")),
         _why(result),
     ]
+
+
+def _decisions(results: Sequence[Result]) -> list[str]:
+    """Return the table of what the networks decided; nothing if no run says."""
+    body = [
+        _row([escape(result["benchmark"]["name"]), *map(escape, row)])
+        for result in results
+        for row in quality.rows(result)
+    ]
+    if not body:
+        return []
+    rule = ["-", "-", *["-:"] * (len(quality.TITLES) - 1)]
+    return ["", _row(["benchmark", *quality.TITLES]), _row(rule), *body, "", f"{quality.BESIDE}."]
 
 
 def _both(value: Value | None) -> str:

@@ -14,6 +14,7 @@ from harness.measure.confidence import Interval, in_order, intervals
 from harness.measure.decision import decision
 from harness.measure.statistics import ALPHA, Estimate, LatencySummary, summarise
 from harness.memories import memory_of_board
+from harness.report import quality as qualities
 from harness.report import theory as theories
 from harness.report.schema import (
     SCHEMA,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from harness.fabric.weights import OffChip
     from harness.measure.decision import Decision
     from harness.measure.evidence import Evidence, Reason
+    from harness.measure.quality.assess import Quality
     from harness.measure.theory import Theory
     from harness.measure.verdict import Verdict
     from harness.traffic.groups import Groups
@@ -70,6 +72,7 @@ class RunRecord:
         off_chip: What it took from external memory; None for an overlay without a port to one.
         groups: How its events belong together, as the schedule knows; None if they do not.
         input_beats: Of an event.
+        quality: What the network decided; None if nobody asked.
     """
 
     evidence: Evidence
@@ -86,6 +89,7 @@ class RunRecord:
     off_chip: OffChip | None = None
     groups: Groups | None = None
     input_beats: int = 1
+    quality: Quality | None = None
 
 
 def build(record: RunRecord) -> Result:
@@ -137,6 +141,8 @@ def build(record: RunRecord) -> Result:
         "weights": None if record.residency is None else weights_of(record.residency),
         "facts": dict(record.facts),
     }
+    if record.quality is not None:
+        result["quality"] = qualities.build(record.quality, counters)
     if record.off_chip is not None:
         result["memory"] = _memory(record, record.off_chip, counters)
     if record.input_beats > 1:

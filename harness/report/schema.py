@@ -17,6 +17,7 @@ from typing import (
 )
 
 from harness.errors import StorageError
+from harness.report.quality_schema import Quality
 
 SCHEMA: Final = 1
 TimeBase = Literal["fabric", "simulated fabric", "host"]
@@ -249,6 +250,7 @@ class Later(TypedDict, total=False):
     arrival: Arrival
     memory: Memory  # only of overlays with a port to it
     decision: Decision  # only of overlays whose events have several input beats
+    quality: Quality
 
 
 class Result(Later):

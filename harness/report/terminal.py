@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.fabric.samples import KINDS
-from harness.report import text, theory
+from harness.report import quality, text, theory
 from harness.report.text import clean
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def show(
     out.print(_latencies(result))
     for reason, names in text.missing(result).items():
         out.print(Text(clean(f"  no {', '.join(names)}: {reason}"), style="dim"))
+    if decided := list(quality.rows(result)):
+        out.print(_decided(decided))
     if "total" in histograms:
         out.print(_bars(histograms["total"], result, ascii_only=out.options.ascii_only))
     if folder is not None:
@@ -122,6 +124,7 @@ def _facts(result: Result) -> Table:
         ("decision", text.decision(result)),
         ("queue", text.queue_of(result)),
         ("outputs", text.outputs_of(result)),
+        ("quality", quality.line(result)),
         ("weights", text.weights(result)),
         ("theory", theory.line(result)),
         *([("memory", text.memory(result))] if "memory" in result else []),
@@ -163,6 +166,16 @@ def _latencies(result: Result) -> Table:
         if any(spread):
             table.add_row(_LEVEL, *spread, style="dim")
     return table
+
+
+def _decided(rows: Sequence[quality.Row]) -> Group:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column(quality.TITLES[0], min_width=14, overflow="fold")
+    for title in quality.TITLES[1:]:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return Group(table, Text(f"  {quality.BESIDE}", style="dim"))
 
 
 def _ns(value: Value | None) -> str:

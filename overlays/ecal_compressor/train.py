@@ -3,7 +3,8 @@
 The encoder of an autoencoder, as on ECON-T: a convolution of 3 x 3 over the 4 x 4 x 3 trigger cells
 to 8 channels, then a dense layer to 16 values. Weights have 6 bits, what the convolution gives has
 6, a code has 9 or as many as asked for. The decoder, a perceptron off the detector, is trained with
-it and thrown away; its error is what the code is worth. Trained in floating point first, then with
+it and kept in `decoder.npz`; its error is what the code is worth, and what runs are held against
+(`quality.toml`). Trained in floating point first, then with
 the fabric's rounding and saturation in the loop (see `overlays/lib/quantised.py`).
 
 Run `python overlays/ecal_compressor/train.py` with the extra `train` installed; it takes some
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,8 +104,20 @@ def figures(decoder: nn.Module, codes: Tensor, cells: Tensor) -> dict[str, str]:
     }
 
 
+def keep(decoder: nn.Sequential, path: Path) -> None:
+    """Write the decoder's layers, float32: `weights_0` [inputs, outputs], `bias_0` and so on."""
+    layers = [
+        getattr(layer, "linear", layer) for layer in decoder if not isinstance(layer, nn.ReLU)
+    ]
+    arrays: dict[str, Any] = {}
+    for number, layer in enumerate(layers):
+        arrays[f"weights_{number}"] = layer.weight.detach().numpy().T
+        arrays[f"bias_{number}"] = layer.bias.detach().numpy()
+    np.savez_compressed(path, **arrays)
+
+
 def train(settings: Settings) -> None:
-    """Train, check the export against the golden model, and write both files."""
+    """Train, check the export against the golden model, and write the files."""
     events, held_out, order = begin(settings, TriggerCells())
     cells = inputs_of(events, CELL_FORMAT)
     network = Autoencoder()
@@ -122,6 +136,7 @@ def train(settings: Settings) -> None:
     model, text = exported(network.encoder, "ecal_compressor", head, held_out)
     codes = model.output_format.to_float(model.forward(held_out.raw)).astype(np.float32)
     quantised = figures(network.decoder, torch.from_numpy(codes), true)
+    keep(network.decoder, settings.output / "decoder.npz")
     before = true.shape[1] * CELL_FORMAT.width
     after = CODES * model.output_format.width
     write(

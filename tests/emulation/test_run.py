@@ -181,6 +181,9 @@ def test_a_flipped_weight_behind_the_right_digest_is_caught(
     assert result["output"]["mismatches"] > 0
     assert result["output"]["first_mismatch"] is not None
     assert result["output"]["crc"] != result["output"]["crc_expected"]
+    # What the reference would have decided is not what this firmware did.
+    assert result["quality"]["metrics"] is None
+    assert result["quality"]["reason"] == "outputs are not those of the reference"
 
 
 def flip_one_weight(package: str) -> str:

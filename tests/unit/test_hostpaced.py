@@ -304,6 +304,30 @@ def test_the_command_stores_and_prints(tmp_path: Path, capsys: pytest.CaptureFix
     assert host_store.load(folder).result == result
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "overrides", "rate_hz"),
+    [
+        # 24 peaks in each of 10,000 frames a second, as many as were drawn; not 10 kHz.
+        ("detectors/bragg_peaks", (), pytest.approx(240e3, rel=0.02)),
+        # 100 shots take 133.3 us at 750 kHz, and the qubit idles for 100.
+        ("detectors/qubit_readout", (), pytest.approx(100 / (100 / 750e3 + 100e-6), rel=1e-4)),
+        ("detectors/tokamak_camera", (), 120e3),
+        ("smoke/dial", ('arrival={process = "gaps", gaps_cycles = [400, 600]}',), 400e3),
+    ],
+)
+def test_the_rate_of_a_benchmark_is_the_mean_pauses_included(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    benchmark: str,
+    overrides: tuple[str, ...],
+    rate_hz: float,
+) -> None:
+    wished = [word for item in overrides for word in ("--set", item)]
+    main(["host", benchmark, "--events", "20", "--no-realtime", "--json", *wished,
+          "--out", str(tmp_path)])  # fmt: skip
+    assert json.loads(capsys.readouterr().out)["schedule"]["rate_hz"] == rate_hz
+
+
 def test_what_is_shown_has_the_null_link_beside_each_number() -> None:
     out = io.StringIO()
     result = host_result.build(record(steady(5_000, 7_000, 100_000)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError
 from harness.measure.queueing import geod1_mean_wait
-from harness.report import text, theory
+from harness.report import quality, text, theory
 from harness.report.html.histogram import value_of
 from harness.report.html.load import dropped_share, percent
 from harness.report.html.markup import Html, tag
@@ -109,6 +109,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     yield "decision", text.decision(result)
     yield "derandomiser", text.queue_of(result)
     yield "outputs", text.outputs_of(result)
+    yield "quality", quality.line(result)
     yield "weights", text.weights(result)
     if "memory" in result:
         yield "memory", text.memory(result)

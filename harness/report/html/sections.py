@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from harness.report import text
 from harness.report.html import (
     architecture,
+    decided,
     depth,
     facts,
     histogram,
@@ -52,6 +53,7 @@ def of_run(run: Run) -> Html:
         _reasons(result),
         facts.tiles(run),
         tables.latencies(result),
+        decided.of_run(result),
         _distribution(run),
         *_stamps(run, trace),
         tag("h3", "What follows from the stamps"),
