@@ -14,7 +14,7 @@ def add_parser(commands: Commands) -> None:
         "estimate",
         help="show how much of each board's device an overlay would take",
         description="Show the stored estimates of resources, accelerator and measuring IP apart; "
-        "or make them again with Yosys, which takes minutes to an hour an overlay.",
+        "or make them again with Yosys, which takes minutes an overlay.",
     )
     estimate.set_defaults(command=main)
     estimate.add_argument("overlay", nargs="*", help="name of an overlay (default: all)")
