@@ -30,7 +30,14 @@ from harness.overlay import find_overlay, project_root
 from harness.report import facts, host_store, store
 from harness.report.host_result import HostRecord, build, times
 from harness.report.result import latencies
-from harness.run import EXIT_STATUS, check_fit, clock_of, make_payload, make_schedule
+from harness.run import (
+    EXIT_STATUS,
+    check_fit,
+    clock_of,
+    make_payload,
+    make_schedule,
+    others_than_built,
+)
 from harness.targets import open_target, resolve
 from harness.targets.dma import dma_build
 
@@ -243,6 +250,7 @@ def _open(
     )
     if benchmark.memory is not None:
         target.use_memory(benchmark.memory.model)
+    weights = others_than_built(overlay, benchmark)
     if request.link == "dma":
         dma = held.enter_context(
             DmaBoard(
@@ -253,6 +261,7 @@ def _open(
                 benchmark.accelerator,
                 payload.inputs,
                 payload.golden,
+                weights,
             )
         )
         return _Opened(
@@ -260,7 +269,7 @@ def _open(
             partial(_after_dma, dma, target.time_base, progress),
         )  # fmt: skip
     session = sessions.start(target, overlay, image, clock_hz, blocks=False)
-    sessions.reset(session, overlay, benchmark.accelerator)
+    sessions.reset(session, overlay, benchmark.accelerator, weights)
     load_weights(target, session.bench, overlay)
     where = session.ranges[sessions.BENCH]
     link = SerialLink(target, where, session.bench, overlay, payload.inputs, payload.golden)

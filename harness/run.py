@@ -20,7 +20,7 @@ from harness import session as sessions
 from harness.accelerators.golden import crc32_of_looped, golden_rows, identity_rows
 from harness.architecture.residency import residency
 from harness.errors import BenchmarkError, InputError
-from harness.fabric.loading import load_registers, with_weights
+from harness.fabric.loading import with_weights
 from harness.fabric.plan import COUNTER_MODULUS, RunPlan
 from harness.fabric.watch import About, Watch
 from harness.fabric.weights import load_weights
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.accelerators import Model
     from harness.benchmark import Benchmark
     from harness.fabric.samples import Samples
     from harness.fabric.watch import Watcher
@@ -344,6 +345,18 @@ def _deadline_cycles(benchmark: Benchmark, clock_hz: Fraction) -> int | None:
     return None if span is None else min(span.whole_cycles(clock_hz), NO_DEADLINE)
 
 
+def others_than_built(overlay: Overlay, benchmark: Benchmark) -> Model | None:
+    """Return the network whose weights are to be written; None to run with those of the image.
+
+    Raises:
+        BenchmarkError: The fabric cannot take them.
+        OverlayError: The model file is wrong.
+    """
+    if benchmark.weights is None or overlay.model is None:
+        return None
+    return with_weights(overlay.model, benchmark.weights)
+
+
 def _load(
     session: Session,
     overlay: Overlay,
@@ -354,9 +367,7 @@ def _load(
 ) -> Weights | None:
     """Fill memories and registers; return the weights if the overlay keeps them elsewhere."""
     bench = session.bench
-    sessions.reset(session, overlay, benchmark.accelerator)
-    if benchmark.weights is not None and overlay.model is not None:
-        load_registers(bench, with_weights(overlay.model, benchmark.weights))
+    sessions.reset(session, overlay, benchmark.accelerator, others_than_built(overlay, benchmark))
     bench.load_events(payload.inputs)
     bench.load_golden(payload.golden)
     bench.arm(

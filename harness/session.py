@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import BoardError, ImageError
 from harness.fabric.block_mover import RECEIVE_BYTES, SEND_BYTES, BlockMover
 from harness.fabric.dma import Dma
+from harness.fabric.loading import load_registers
 from harness.fabric.plan import Identity
 from harness.fabric.stream_bench import StreamBench
 from harness.targets.dma import dma_build
@@ -15,6 +16,7 @@ from harness.targets.dma import dma_build
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.accelerators import Model
     from harness.overlay import Image, Overlay
     from harness.targets import AddressRange, Target
 
@@ -98,13 +100,19 @@ def start(
     return Session(target, bench, identity, clock, ranges)
 
 
-def reset(session: Session, overlay: Overlay, registers: Mapping[str, int]) -> None:
+def reset(
+    session: Session,
+    overlay: Overlay,
+    registers: Mapping[str, int],
+    weights: Model | None = None,
+) -> None:
     """Stop what runs, zero what was counted, reset the accelerator and set its registers.
 
     Args:
         session: Of the loaded fabric.
         overlay: What is loaded.
         registers: Values by name; the others get what the manifest gives.
+        weights: The network whose loadable weights are written; None for those of the image.
 
     Raises:
         InfrastructureError: The board failed.
@@ -114,6 +122,8 @@ def reset(session: Session, overlay: Overlay, registers: Mapping[str, int]) -> N
         if register.access == "rw":
             value = registers.get(register.name, register.reset)
             session.bench.set_accelerator(register.offset, value)
+    if weights is not None:
+        load_registers(session.bench, weights)
 
 
 def block_mover(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.accelerators import Model
     from harness.fabric.samples import Samples
     from harness.overlay import Image, Overlay
     from harness.targets import Target
@@ -46,6 +47,7 @@ class DmaBoard:
         registers: Values of the accelerator's own registers, by name.
         inputs: Input beats of the events, uint8, shape (distinct, bytes).
         golden: Output beats that they must cause, uint8, shape (distinct, bytes).
+        weights: The network whose loadable weights are written; None for those of the image.
 
     Raises:
         InputError: An event is longer than the DMA can move.
@@ -62,10 +64,11 @@ class DmaBoard:
         registers: Mapping[str, int],
         inputs: NDArray[np.uint8],
         golden: NDArray[np.uint8],
+        weights: Model | None = None,
     ) -> None:
         self._target, self._overlay, self._image = target, overlay, image
         self._clock_hz, self._registers = clock_hz, registers
-        self._inputs, self._golden = inputs, golden
+        self._inputs, self._golden, self._weights = inputs, golden, weights
         build = dma_build(image)
         self._instance = build.instance
         self.session = self._start()
@@ -135,7 +138,7 @@ class DmaBoard:
 
     def _feed(self) -> None:
         """Reset what is between the DMA's channels, and both of these."""
-        sessions.reset(self.session, self._overlay, self._registers)
+        sessions.reset(self.session, self._overlay, self._registers, self._weights)
         self.session.bench.configure(Config.PATH_DMA)
         self.link.reset()
 

