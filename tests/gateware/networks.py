@@ -204,6 +204,7 @@ def lif(rng: random.Random, tensor: Tensor) -> Table | None:
     outputs, bits = rng.randint(1, 6), rng.choice((1, 4, 6))
     potential_bits = rng.choice((4, 6, 12))
     weight = NumberFormat(bits, bits, signed=True)
+    early = rng.random() < 0.5 and outputs > 1
     return {
         "kind": "lif",
         "inputs": tensor.lanes,
@@ -215,7 +216,8 @@ def lif(rng: random.Random, tensor: Tensor) -> Table | None:
         "leak": rng.choice((0, 1, 2, 3)),
         "reset": rng.choice(("subtract", "zero")),
         "potential_bits": potential_bits,
-        "output": rng.choice(("spikes", "counts")),
+        "output": "counts" if early else rng.choice(("spikes", "counts")),
+        **({"margin": rng.randint(1, min(3, tensor.beats))} if early else {}),
     }
 
 
