@@ -186,6 +186,7 @@ def run(
             benchmark.run.derandomiser,
             deadline,
             samples,
+            payload.events.raw,
         )
     verdict: Verdict = judge(evidence, theory) if broken_off is None else interrupted(broken_off)
     record = RunRecord(

@@ -132,8 +132,8 @@ class Pace:
 
     def _play(self, event: int, start: int) -> int:
         """Send an event through all layers and return when its result leaves."""
-        done, decided = _NEVER, 1 << 62
         offered, steps = start, len(self._stages[0].cycles[event])
+        last, answered = self._stages[-1], _NEVER
         for step in range(steps):
             for place, stage in enumerate(self._stages):
                 taken = stage.taken(offered)
@@ -141,17 +141,15 @@ class Pace:
                     self._stages[place - 1].left = taken
                 else:
                     self.ready = taken
-                skipped = stage.ends is not None and taken >= decided
-                cycles = 1 if skipped else stage.cycles[event][step]
+                # What comes in after the counts have gone out is passed over.
+                over = stage is last and _NEVER < answered <= taken
                 stage.stood = tuple(span for span in stage.stood if span[1] > taken)
-                stage.free = stage.after(taken, cycles)
+                stage.free = stage.after(taken, 1 if over else stage.cycles[event][step])
                 if stage.ends is None or stage.ends[event] == step:
                     offered = stage.left = stage.sends() + 1
-                    if stage.ends is not None:
-                        decided = offered
-                    done = offered
+                    answered = offered if stage is last else answered
             offered = self.ready + 1
-        return done + self._latency
+        return answered + self._latency
 
     def _state(self, start: int, *, clip: bool = True) -> _State:
         """Return the state relative to a cycle; what cannot matter from there on is left out."""
@@ -181,15 +179,15 @@ def pace_of(
         out_bits: Width of the output stream.
     """
     unpack, pack = model.unpack(in_bits), model.pack(out_bits)
-    if not all(isinstance(layer, Lif) for layer in model.layers):
+    spiking = [layer for layer in model.layers if isinstance(layer, Lif)]
+    if len(spiking) < len(model.layers):
         return None, "only a row of spiking layers is followed where time depends on the data"
     if (unpack.in_bits, unpack.in_beats) != (unpack.out_bits, unpack.out_beats):
         return None, "beats of the stream are not steps, so that they wait for one another"
     if (pack.in_beats, pack.out_beats) != (1, 1):
         return None, "results take several beats, so that they wait for one another"
     layers, values = [], raw
-    for layer in model.layers:
-        assert isinstance(layer, Lif)
+    for layer in spiking:
         cycles = layer.steps_cycles(values)
         values, ends = layer.follow(values)
         layers.append((layer, cycles, ends))
