@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/spiking_digits/overlay.toml by `harness generate spiking_digits`; do not edit.
-// overlay digest 79b4258f19c9a1eb5e26c7f691bc8f61
+// overlay digest 4365ff79e81cc9bab00aae23b0acef66
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

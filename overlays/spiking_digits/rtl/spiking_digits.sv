@@ -64,7 +64,7 @@ module spiking_digits
   logic [5:0] data2 [LANES2];
   nn_lif #(
     .InBeats(16), .InLanes(32), .Outputs(10), .Parallel(4), .WeightWidth(6), .CurrentWidth(8),
-    .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(1), .Margin(0), .OutWidth(6),
+    .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(1), .Margin(3), .OutWidth(6),
     .Weights(L1_WEIGHTS), .Thresholds(L1_THRESHOLDS)
   ) u_lif1 (
     .clk_i, .rst_ni, .in_valid_i(valid1), .in_ready_o(ready1), .in_data_i(data1),
