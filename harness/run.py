@@ -190,6 +190,7 @@ def run(
             benchmark.run.derandomiser,
             deadline,
             samples,
+            payload.events.raw,
         )
     worth = held_to(worth, evidence, broken_off)
     verdict: Verdict = (

@@ -59,17 +59,21 @@ class ClosedForm:
 
 
 def closed_forms(schedule: Schedule, prediction: Prediction) -> tuple[ClosedForm, ...]:
-    """Return every closed form that exists for a run; none for trains and tables of gaps."""
-    if schedule.gaps is not None:
+    """Return every closed form that exists for a run; none for trains and tables of gaps.
+
+    None either where each event takes its own time.
+    """
+    timing = prediction.timing
+    if schedule.gaps is not None or timing is None:
         return ()
     if schedule.bernoulli_threshold is not None:
-        return tuple(_random(schedule, prediction))
-    return tuple(_periodic(schedule, prediction))
+        return tuple(_random(schedule, prediction, timing.interval_cycles))
+    return tuple(_periodic(schedule, prediction, timing.interval_cycles))
 
 
-def _periodic(schedule: Schedule, prediction: Prediction) -> Iterator[ClosedForm]:
+def _periodic(schedule: Schedule, prediction: Prediction, interval: int) -> Iterator[ClosedForm]:
     period = Fraction(schedule.interval_q32, 1 << 32)
-    interval, places = prediction.timing.interval_cycles, prediction.depth + 1
+    places = prediction.depth + 1
     share = drop_fraction(period, interval, places)
     # The server is busy from the first event on; only what is in the system at the end is open.
     slack = Fraction(places + 1, prediction.events) if share else Fraction(0)
@@ -84,9 +88,9 @@ def _periodic(schedule: Schedule, prediction: Prediction) -> Iterator[ClosedForm
         yield ClosedForm("wait_mean", "D/D/1/K", 0.0, 0.0, rounding)
 
 
-def _random(schedule: Schedule, prediction: Prediction) -> Iterator[ClosedForm]:
+def _random(schedule: Schedule, prediction: Prediction, interval: int) -> Iterator[ClosedForm]:
     probability = schedule.mean_rate_per_cycle
-    interval, places = prediction.timing.interval_cycles, prediction.depth + 1
+    places = prediction.depth + 1
     load = float(load_of(schedule, interval))
     if places <= MOST_PLACES:
         loss = geod1k_loss(probability, interval, places)

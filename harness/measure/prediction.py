@@ -1,9 +1,10 @@
 """What theory says of a run before it is made: exactly, of its very schedule, and in closed form.
 
 The cycles in which events are due follow from the benchmark, random ones from their seed. Where the
-accelerator's initiation interval and latency are known and constant, so is the life of every event:
-`predict` works it out, and `harness.measure.theory` holds a run to it. The work is bounded: of a
-longer run the first events are predicted, and their number is part of the prediction.
+accelerator's initiation interval and latency are known and constant, or follow from the data that
+is played, so is the life of every event: `predict` works it out, and `harness.measure.theory` holds
+a run to it. The work is bounded: of a longer run the first events are predicted, and their number
+is part of the prediction.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from harness.accelerators.pace import Pace, pace_of
 from harness.fabric.samples import LatencyHistogram
-from harness.measure.queueing import Departures, finite_queue
+from harness.measure.queueing import Departures, deepest, finite_queue, serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
     from harness.traffic import Schedule
 
 MOST_EVENTS: Final = 2_000_000
+MOST_PACED: Final = 200_000
+"""Events followed at most where each takes its own time: about two seconds."""
 MOST_RANDOM_CYCLES: Final = 1 << 26
 """Cycles of the random generator that are followed at most: about two seconds."""
 
-Model = Literal["D/D/1/K", "Geo/D/1/K", "G/D/1/K"]
+Model = Literal["D/D/1/K", "Geo/D/1/K", "G/D/1/K", "D/G/1/K", "Geo/G/1/K", "G/G/1/K"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Prediction:
     """The life of the first events of a run, and what the fabric must have counted of them.
 
     Args:
-        timing: Of the accelerator.
+        timing: Of the accelerator; None where it depends on the data.
         depth: Events that may wait.
         whole: Whether these are all events of the run.
         due: int64, shape (n,): cycle in which each event is due.
@@ -59,7 +64,7 @@ class Prediction:
         max_depth: Most events that waited in one cycle.
     """
 
-    timing: Timing
+    timing: Timing | None
     depth: int
     whole: bool
     due: NDArray[np.int64]
@@ -80,9 +85,17 @@ class Prediction:
     @property
     def wait(self) -> NDArray[np.int64]:
         """Waits of the events kept, int64, in order."""
+        return self._since_due(self.departures.accepted)
+
+    @property
+    def total(self) -> NDArray[np.int64]:
+        """Totals of the events kept, int64, in order."""
+        return self._since_due(self.departures.done)
+
+    def _since_due(self, stamps: NDArray[np.int64]) -> NDArray[np.int64]:
         kept = ~self.departures.dropped
-        waits: NDArray[np.int64] = self.departures.accepted[kept] - self.due[kept]
-        return waits
+        cycles: NDArray[np.int64] = stamps[kept] - self.due[kept]
+        return cycles
 
 
 def timing_of(overlay: Overlay, written: Mapping[str, int]) -> tuple[Timing | None, str]:
@@ -110,41 +123,65 @@ def timing_of(overlay: Overlay, written: Mapping[str, int]) -> tuple[Timing | No
     return Timing(max(interval, overlay.input.beats), latency), ""
 
 
+def pacing_of(overlay: Overlay, raw: NDArray[np.integer[Any]]) -> tuple[Pace | None, str]:
+    """Return how an overlay's accelerator takes the events of a run, or None and why not known.
+
+    Args:
+        overlay: Its model says how long each event takes.
+        raw: Raw values of the events in the event memory, [events, values].
+    """
+    if overlay.model is None:
+        return None, ""
+    return pace_of(overlay.model, raw, overlay.input.width_bits, overlay.output.width_bits)
+
+
 def predict(
     schedule: Schedule,
-    timing: Timing,
+    timing: Timing | Pace,
     depth: int,
     deadline_cycles: int | None,
-    most_events: int = MOST_EVENTS,
+    most_events: int | None = None,
 ) -> Prediction:
     """Return the life of every event, or of the first ones.
 
     A million events take up to 0.2 s; random ones 30 ns more a cycle, to learn when they are due.
+    Of those that take their own time each, 100,000 take about a second.
 
     Args:
         schedule: When events are due.
-        timing: Of the accelerator.
+        timing: Of the accelerator, or its pace, from its first event on.
         depth: Events that may wait.
         deadline_cycles: Largest total in time; None for no deadline.
-        most_events: Predict no more than that.
+        most_events: Predict no more than that; None for what takes a few seconds at most.
 
     Raises:
         InputError: The timing or the depth is out of range.
     """
+    if most_events is None:
+        most_events = MOST_PACED if isinstance(timing, Pace) else MOST_EVENTS
     events = min(schedule.events, most_events)
     if schedule.bernoulli_threshold is not None:
         in_reach = int(MOST_RANDOM_CYCLES * schedule.mean_rate_per_cycle)
         events = min(events, max(in_reach, 1))
     due = schedule.cycles(0, events)
-    departures = finite_queue(due, timing.interval_cycles, timing.latency_cycles, depth)
+    if isinstance(timing, Pace):
+        timing.restart()
+        departures = serve(due, timing, depth)
+    else:
+        departures = finite_queue(due, timing.interval_cycles, timing.latency_cycles, depth)
     kept = ~departures.dropped
     late = None
     if deadline_cycles is not None:
         late = int((departures.done[kept] - due[kept] > deadline_cycles).sum())
-    waits = departures.accepted[kept] - due[kept]
-    # While an event waits, one leaves the queue every interval: it came w / II events deep.
-    deepest = -(-int(waits.max(initial=0)) // timing.interval_cycles)
-    return Prediction(timing, depth, events == schedule.events, due, departures, late, deepest)
+    return Prediction(
+        timing=None if isinstance(timing, Pace) else timing,
+        depth=depth,
+        whole=events == schedule.events,
+        due=due,
+        departures=departures,
+        deadline_misses=late,
+        max_depth=deepest(due[kept], departures.accepted[kept]),
+    )
 
 
 def histogram_of(cycles: NDArray[np.int64], bins: int) -> LatencyHistogram:
@@ -165,11 +202,18 @@ def histogram_of(cycles: NDArray[np.int64], bins: int) -> LatencyHistogram:
     )
 
 
-def model_of(schedule: Schedule) -> Model:
-    """Return, in Kendall's notation, what kind of queue a schedule makes."""
+def model_of(schedule: Schedule, *, paced: bool = False) -> Model:
+    """Return, in Kendall's notation, what kind of queue a schedule makes.
+
+    Args:
+        schedule: When events are due.
+        paced: Service takes as long as the data wants.
+    """
     if schedule.gaps is not None:
-        return "G/D/1/K"
-    return "D/D/1/K" if schedule.bernoulli_threshold is None else "Geo/D/1/K"
+        return "G/G/1/K" if paced else "G/D/1/K"
+    if schedule.bernoulli_threshold is None:
+        return "D/G/1/K" if paced else "D/D/1/K"
+    return "Geo/G/1/K" if paced else "Geo/D/1/K"
 
 
 def load_of(schedule: Schedule, interval_cycles: int) -> Fraction:

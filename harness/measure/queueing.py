@@ -4,6 +4,7 @@ The accelerator takes an event at most every `interval_cycles` (its initiation i
 `latency_cycles` after taking it. It is a queue with one server and deterministic service. Given the
 cycles in which events are due, the stamps of every event follow exactly: Lindley's recursion,
 accepted[n] = max(due[n], accepted[n-1] + interval). A fabric that disagrees in one cycle is wrong.
+`serve` follows a server that takes as long as each event needs.
 
 K counts places in the system, the event in service included: K = D + 1 for a derandomiser of depth
 D.
@@ -12,9 +13,10 @@ D.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -107,6 +109,64 @@ def finite_queue(
         accepted = np.full(cycles.size, -1, dtype=np.int64)
         accepted[~dropped], _ = lindley(cycles[~dropped], interval_cycles, latency_cycles)
     return Departures(dropped, accepted, np.where(dropped, -1, accepted + latency_cycles))
+
+
+class Server(Protocol):
+    """Who takes events one by one, each in its own time."""
+
+    @property
+    def ready(self) -> int:
+        """Cycle from which on the next event can be accepted."""
+
+    def take(self, number: int, due: int) -> tuple[int, int]:
+        """Accept the next event, and return when that is, and when it is done.
+
+        Args:
+            number: Of the event in the schedule, dropped ones counted.
+            due: Scheduled cycle.
+        """
+
+
+def serve(due: NDArray[np.int64], server: Server, depth: int) -> Departures:
+    """Return the stamps of all events behind a derandomiser, whatever time each one takes: G/G/1/K.
+
+    An event is dropped, as in `finite_queue`, if more than `depth` events would wait after the
+    acceptance of its own cycle: if the one `depth` places before it is not accepted by then.
+
+    Each event takes a step of a plain loop, since the next one's fate depends on it.
+
+    Args:
+        due: int64, shape (n,): scheduled cycles, never decreasing.
+        server: Idle, before its first event.
+        depth: Events that may wait; 0 is a server without a queue.
+
+    Raises:
+        InputError: The schedule goes back in time, or the depth is negative.
+    """
+    if depth < 0:
+        raise InputError("a queue cannot have a negative depth", why=f"depth = {depth}")
+    cycles = _checked(due, 1, 0)
+    accepted = np.full(cycles.size, -1, dtype=np.int64)
+    done = accepted.copy()
+    ahead: deque[int] = deque([-1] * depth, maxlen=depth)
+    for number, cycle in enumerate(cycles.tolist()):
+        if (ahead[0] if depth else server.ready) > cycle:
+            continue
+        accepted[number], done[number] = lived = server.take(number, cycle)
+        ahead.append(lived[0])
+    return Departures(accepted < 0, accepted, done)
+
+
+def deepest(due: NDArray[np.int64], accepted: NDArray[np.int64]) -> int:
+    """Return the most events that waited at the end of a cycle.
+
+    Args:
+        due: int64, shape (n,): scheduled cycles of the events kept, never decreasing.
+        accepted: int64, shape (n,): cycles in which they were accepted, likewise.
+    """
+    # A queue grows only when an event comes: those up to it, less those accepted by then.
+    gone = np.searchsorted(accepted, due, side="right")
+    return int((np.arange(1, due.size + 1) - gone).max(initial=0))
 
 
 def first_drop(period_cycles: int | Fraction, interval_cycles: int, places: int) -> int | None:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.measure.closed_forms import ClosedForm, closed_forms
 from harness.measure.evidence import Reason
-from harness.measure.prediction import Timing, histogram_of, model_of, predict, timing_of
+from harness.measure.prediction import (
+    Timing,
+    histogram_of,
+    model_of,
+    pacing_of,
+    predict,
+    timing_of,
+)
 from harness.measure.statistics import Estimate, summarise
 
 if TYPE_CHECKING:
@@ -64,7 +71,7 @@ class Theory:
     Args:
         model: The kind of queue, in Kendall's notation.
         depth: Events that may wait; K is one more.
-        timing: Of the accelerator; None if not known.
+        timing: Of the accelerator; None if not known, or if it depends on the data.
         events: Events predicted one by one.
         whole: Whether these are all.
         exact: What was predicted exactly.
@@ -99,6 +106,7 @@ def hold_to_theory(
     depth: int,
     deadline_cycles: int | None,
     samples: Samples,
+    raw: NDArray[np.integer[Any]] | None = None,
 ) -> Theory:
     """Predict a finished run and compare.
 
@@ -109,12 +117,19 @@ def hold_to_theory(
         depth: Events that might wait.
         deadline_cycles: Largest total in time; None for no deadline.
         samples: What the fabric counted.
+        raw: Raw values of the events in the event memory, [events, values], for an accelerator of
+            which the timing depends on them.
     """
-    model = model_of(schedule)
     timing, reason = timing_of(overlay, registers)
-    if timing is None:
+    pace = None
+    if timing is None and raw is not None:
+        pace, why = pacing_of(overlay, raw)
+        reason = f"{reason}; {why}" if why else reason
+    model = model_of(schedule, paced=pace is not None)
+    known = timing or pace
+    if known is None:
         return Theory(model, depth, None, reason=reason)
-    prediction = predict(schedule, timing, depth, deadline_cycles)
+    prediction = predict(schedule, known, depth, deadline_cycles)
     exact = [*_counts(prediction, samples), *_latencies(prediction, samples)]
     if not prediction.whole:
         why = f"the first {prediction.events} of {schedule.events} events were predicted"
@@ -165,10 +180,9 @@ def _counts(prediction: Prediction, samples: Samples) -> Iterator[Quantity]:
 
 
 def _latencies(prediction: Prediction, samples: Samples) -> Iterator[Quantity]:
-    wait, latency = prediction.wait, prediction.timing.latency_cycles
     for kind, cycles, histogram in (
-        ("wait", wait, samples.wait),
-        ("total", wait + latency, samples.total),
+        ("wait", prediction.wait, samples.wait),
+        ("total", prediction.total, samples.total),
     ):
         # The same bins, hence the same statement where a quantile lies beyond the last one.
         predicted = _estimates(histogram_of(cycles, histogram.counts.size))

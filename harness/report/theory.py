@@ -17,7 +17,7 @@ def build(held: Held) -> Theory:
     """Return the `theory` object of a result."""
     timing = held.timing
     return {
-        "model": None if timing is None else held.model,
+        "model": None if held.reason else held.model,
         "places": held.depth + 1,
         "interval_cycles": None if timing is None else timing.interval_cycles,
         "latency_cycles": None if timing is None else timing.latency_cycles,
@@ -38,10 +38,9 @@ def line(result: Result) -> str:
     if theory["model"] is None:
         return f"predicts nothing: {theory['reason']}"
     model = theory["model"].replace("/K", f"/{theory['places']}")
-    head = (
-        f"{model}, interval {text.count(theory['interval_cycles'])}, "
-        f"latency {text.count(theory['latency_cycles'])}: "
-    )
+    interval, latency = theory["interval_cycles"], theory["latency_cycles"]
+    by = f"interval {text.count(interval)}, latency {text.count(latency)}"
+    head = f"{model}, {'service by the data' if interval is None else by}: "
     if theory["agrees"] is None:
         return f"{head}nothing could be compared"
     parts = [_verdict(theory, result)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -30,14 +30,18 @@ NO_DEADLINE: Final = COUNTER_MODULUS - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Input beats of events and the output beats they must cause, uint8 [events, bytes]."""
+    """Input beats of events and the output beats they must cause, uint8 [events, bytes].
+
+    `raw` has their values, [events, values].
+    """
 
     inputs: NDArray[np.uint8]
     golden: NDArray[np.uint8]
+    raw: NDArray[np.integer[Any]]
 
     def picked(self, order: NDArray[np.int64]) -> Rows:
         """Return the events of `order`, int64 [events], which may repeat some."""
-        return Rows(self.inputs[order], self.golden[order])
+        return Rows(self.inputs[order], self.golden[order], self.raw[order])
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -59,9 +63,9 @@ def make_rows(overlay: Overlay, source: str, events: int, seed: int) -> Rows:
     made = open_source(source, stream.format, stream.values).generate(events, seed)
     inputs = stream.format.pack(made.raw, stream.width_bits)
     if overlay.model_path is None:
-        return Rows(inputs, identity_rows(inputs))
+        return Rows(inputs, identity_rows(inputs), made.raw)
     model = load_model(overlay.model_path)
-    return Rows(inputs, golden_rows(model, made.raw, overlay.output.width_bits))
+    return Rows(inputs, golden_rows(model, made.raw, overlay.output.width_bits), made.raw)
 
 
 def spacing(context: Context) -> int:

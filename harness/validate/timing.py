@@ -200,7 +200,13 @@ def _judged(context: Context, soak: _Soak) -> Iterator[Evidence]:
     yield _agreed("counters, bins and stamps agree", reasons, "invalid")
     yield _agreed("requirements hold", reasons, "fail")
     theory = hold_to_theory(
-        context.overlay, soak.schedule, {}, depth, soak.deadline_cycles, soak.samples
+        context.overlay,
+        soak.schedule,
+        {},
+        depth,
+        soak.deadline_cycles,
+        soak.samples,
+        soak.rows.raw,
     )
     if theory.exact:
         wrong = [item for item in theory.exact if item.agrees is False]

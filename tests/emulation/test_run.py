@@ -109,6 +109,33 @@ def test_the_overlay_keeps_its_contract(capsys: pytest.CaptureFixture[str], tmp_
     assert trace.done.tolist() == theory.done[kept].tolist()
 
 
+@pytest.mark.parametrize("process", ["poisson", "gaps"])
+def test_a_queue_of_events_that_each_take_their_own_time_is_as_predicted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, process: str
+) -> None:
+    """Where service follows the data too: waits, drops, depth and stamps, cycle by cycle."""
+    text = (ROOT / "benchmarks" / "smoke" / "spiking_digits.toml").read_text()
+    head, rest = text.split("[arrival]")
+    overload = tmp_path / "overload.toml"
+    arrival = {
+        "poisson": 'process = "poisson"\nrate = "2.1 MHz"\nseed = 3',
+        "gaps": 'process = "gaps"\ngaps_cycles = [1, 60, 200, 30, 90, 140]',
+    }
+    overload.write_text(f"{head}[arrival]\n{arrival[process]}\n\n{rest[rest.index('[run]') :]}")
+    _, result = run(capsys, tmp_path, str(overload), "--set", "run.derandomiser=3")
+    theory = result["theory"]
+    assert theory["model"] == {"poisson": "Geo/G/1/K", "gaps": "G/G/1/K"}[process]
+    assert (theory["interval_cycles"], theory["latency_cycles"]) == (None, None)
+    assert (theory["events"], theory["whole"], theory["agrees"]) == (3000, True, True)
+    assert all(item["agrees"] for item in theory["exact"])
+    told = {item["name"]: item["predicted"] for item in theory["exact"]}
+    assert told["drops"] == result["events"]["dropped"] > 50
+    assert told["max_depth"] == result["queue"]["max_depth"] == 3
+    assert told["traced_differences"] == 0
+    assert result["latency"]["service"]["min"] != result["latency"]["service"]["max"]
+    assert result["output"]["mismatches"] == 0
+
+
 def test_the_same_seed_gives_the_same_result_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -204,6 +204,7 @@ def lif(rng: random.Random, tensor: Tensor) -> Table | None:
     outputs, bits = rng.randint(1, 6), rng.choice((1, 4, 6))
     potential_bits = rng.choice((4, 6, 12))
     weight = NumberFormat(bits, bits, signed=True)
+    early = rng.random() < 0.5 and outputs > 1
     return {
         "kind": "lif",
         "inputs": tensor.lanes,
@@ -215,7 +216,8 @@ def lif(rng: random.Random, tensor: Tensor) -> Table | None:
         "leak": rng.choice((0, 1, 2, 3)),
         "reset": rng.choice(("subtract", "zero")),
         "potential_bits": potential_bits,
-        "output": rng.choice(("spikes", "counts")),
+        "output": "counts" if early else rng.choice(("spikes", "counts")),
+        **({"margin": rng.randint(1, min(3, tensor.beats))} if early else {}),
     }
 
 
@@ -388,7 +390,33 @@ def images(count: int, seed: int) -> tuple[Network, ...]:
     return tuple(found)
 
 
-NETWORKS = networks(14, 11) + images(10, 84)
+def trains(count: int, seed: int) -> tuple[Network, ...]:
+    """Return rows of spiking layers whose steps are beats of the stream, all of them followable."""
+    rng = random.Random(seed)
+    found = []
+    for number in range(count):
+        form, lanes, steps = (
+            NumberFormat(1, 1, signed=False),
+            rng.choice((8, 16)),
+            rng.randint(1, 9),
+        )
+        source = {"values": steps * lanes, "format": table_of(form), "lanes": lanes}
+        content: Table = {"schema": 2, "name": f"s{number}", "input": source, "layers": []}
+        content["output"] = {"kind": "values"}
+        tensor, rows = Tensor(steps, lanes, form), 1 + number % 3
+        for row in range(rows):
+            table = lif(rng, tensor)
+            assert table is not None
+            if row < rows - 1:
+                table.pop("margin", None)
+            table["output"] = "counts" if row == rows - 1 else "spikes"
+            content["layers"].append(table)
+            tensor = parse_model(content).output
+        found.append(Network(parse_model(content), lanes, 64))
+    return tuple(found)
+
+
+NETWORKS = networks(14, 11) + images(10, 84) + trains(9, 7)
 
 
 def _ports(item: Network) -> Iterator[str]:

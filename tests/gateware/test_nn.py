@@ -125,6 +125,8 @@ EDGES = [
     ("nn_lif", {"InBeats": 3, "InLanes": 7, "Outputs": 2, "Parallel": 3, "Leak": 2}),
     ("nn_lif", {"InBeats": 4, "InLanes": 64, "Counts": 1, "OutWidth": 4, "ResetToZero": 1}),
     ("nn_lif", {"InLanes": 5, "Parallel": 5, "CurrentWidth": 28, "PotentialWidth": 28}),
+    ("nn_lif", {"Outputs": 2, "Counts": 1, "Margin": 1, "OutWidth": 2}),
+    ("nn_lif", {"InBeats": 7, "InLanes": 9, "Outputs": 3, "Counts": 1, "Margin": 2, "OutWidth": 4}),
     ("nn_xnor_dense", {}),
     ("nn_xnor_dense", {"InLanes": 3, "Outputs": 5, "Reuse": 7}),
     ("nn_xnor_dense", {"InLanes": 129, "Outputs": 2, "AccWidth": 9}),

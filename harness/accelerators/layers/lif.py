@@ -2,7 +2,7 @@
 
     {"kind": "lif", "inputs": 64, "outputs": 32, "parallel": 4, "weight_bits": 6,
      "weights": [[...], ...], "thresholds": [...], "leak": 3, "reset": "subtract",
-     "potential_bits": 12, "output": "spikes"}
+     "potential_bits": 12, "output": "counts", "margin": 3}
 
 A beat is a time step and a lane a source of spikes: an input of 16 steps of 64 has beats of 64
 single bits. In every step, from potentials of 0 before the first,
@@ -14,6 +14,9 @@ clipped to `potential_bits`; a `leak` of 0 is none. `weights` is [outputs][input
 output is each step's spikes, or the `counts` of all steps in one beat. Input i is of group
 i % `parallel`; a cycle takes one spike of each group, so that a step takes as many cycles as its
 fullest group has spikes, and at least one.
+
+With a `margin` the counts go out after the first step in which a neuron leads every other by that
+many spikes; 1 is the first to spike. Steps of that event that come in later take a cycle each.
 """
 
 from __future__ import annotations
@@ -40,7 +43,6 @@ _KEYS = (
 _MAX_WEIGHT_BITS = 16
 _MAX_BITS = 28  # of potentials and sums: nn_lif computes in words of 32
 _SPIKE = NumberFormat(1, 1, signed=False)
-_PIPELINE_CYCLES = 3  # from a step's last spike on: its weights, the neurons, the output
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,7 @@ class Lif:
         reset: What a spike does to the potential.
         result: Each step's spikes, or the event's counts of them.
         parallel: Spikes that a cycle can take.
+        margin: Lead in spikes that ends the counting; 0 to count all steps.
 
     Raises:
         OverlayError: A step's sum of weights may need more bits than the fabric has.
@@ -71,6 +74,7 @@ class Lif:
     reset: Reset
     result: Output
     parallel: int
+    margin: int = 0
     stateful: ClassVar[bool] = False
     interval: ClassVar[None] = None
 
@@ -84,7 +88,7 @@ class Lif:
     @classmethod
     def parse(cls, node: Node, tensor: Tensor) -> Lif:
         """Read the layer that takes `tensor`."""
-        members = node.table(_KEYS)
+        members = node.table(_KEYS, optional=("margin",))
         inputs = members["inputs"].integer(1, MAX_VALUES)
         if inputs != tensor.lanes:
             members["inputs"].fail(f"{inputs} inputs, but steps of {tensor.lanes} values arrive")
@@ -94,6 +98,9 @@ class Lif:
         weight_bits = members["weight_bits"].integer(1, _MAX_WEIGHT_BITS)
         potential_bits = members["potential_bits"].integer(2, _MAX_BITS)
         largest = 1 << (weight_bits - 1)
+        margin = members["margin"].integer(1, tensor.beats) if "margin" in members else 0
+        if margin and (outputs < 2 or members["output"].value != "counts"):
+            members["margin"].fail("a margin is one of counts, between neurons: two or more")
         return cls(
             input=tensor,
             weights=members["weights"].integers((outputs, inputs), -largest, largest - 1),
@@ -106,6 +113,7 @@ class Lif:
             reset=members["reset"].choice(get_args(Reset)),
             result=members["output"].choice(get_args(Output)),
             parallel=members["parallel"].integer(1, inputs),
+            margin=margin,
         )
 
     @property
@@ -125,6 +133,17 @@ class Lif:
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Compute the layer: raw [events, steps * inputs] to spikes or counts, step by step."""
+        fired = self._fired(values)
+        return fired.reshape(len(fired), -1) if self.result == "spikes" else self._counts(fired)[0]
+
+    def follow(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return what `apply` does, and the step after which the counts go out: int64 [events]."""
+        fired = self._fired(values)
+        counts, ends = self._counts(fired)
+        return fired.reshape(len(fired), -1) if self.result == "spikes" else counts, ends
+
+    def _fired(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return who spikes: [events, steps, outputs]."""
         events = len(values)
         spikes = (values != 0).reshape(events, self.input.beats, self.input.lanes)
         weights = self.weights.T.astype(np.float64)
@@ -142,8 +161,18 @@ class Lif:
                 potential[fires] = 0
             else:
                 potential -= fires * self.thresholds
-        counts: NDArray[Any] = fired.sum(axis=1)
-        return counts if self.result == "counts" else fired.reshape(events, -1)
+        return fired
+
+    def _counts(self, fired: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the counts that go out, [events, outputs], and after which step, [events]."""
+        if not self.margin:
+            return fired.sum(axis=1), np.full(len(fired), self.input.beats - 1, dtype=np.int64)
+        counts = fired.cumsum(axis=1)
+        best = np.partition(counts, -2, axis=2)[:, :, -2:]
+        ended = best[:, :, 1] - best[:, :, 0] >= self.margin
+        ended[:, -1] = True
+        ends = ended.argmax(axis=1).astype(np.int64)
+        return counts[np.arange(len(counts)), ends], ends
 
     def steps_cycles(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Return how many cycles each step of each event takes: int64 [events, steps].
@@ -158,24 +187,18 @@ class Lif:
         fullest: NDArray[np.int64] = spikes.max(axis=1, initial=1)
         return fullest.reshape(len(values), -1)
 
+    @property
+    def pipeline_cycles(self) -> int:
+        """Cycles from a step's last spike to its output: weights, neurons, a lead's search."""
+        return 4 if self.margin else 3
+
     def departures(self, arrivals: Sequence[int]) -> list[int]:
-        """Return when each output beat is there at the latest: every input spikes in every step."""
+        """Return when output beats are there at the latest: every input spikes, nobody leads."""
         most = -(-self.input.lanes // self.parallel)
-        return self.departures_after(arrivals, [most] * self.input.beats)
-
-    def departures_after(self, arrivals: Sequence[int], steps: Sequence[int]) -> list[int]:
-        """Return when each output beat of one event is first offered, in an idle layer.
-
-        Exact as long as each beat is taken before the next is there.
-
-        Args:
-            arrivals: Cycles in which its input beats are first offered, increasing.
-            steps: Cycles that its steps take, a row of `steps_cycles`.
-        """
         free, leaving = arrivals[0], []
-        for arrival, cycles in zip(arrivals, steps, strict=True):
-            free = max(free, arrival) + cycles
-            leaving.append(free + _PIPELINE_CYCLES)
+        for arrival in arrivals:
+            free = max(free, arrival) + most
+            leaving.append(free + self.pipeline_cycles)
         return leaving if self.result == "spikes" else leaving[-1:]
 
     @property
@@ -214,6 +237,7 @@ class Lif:
                 "Leak": self.leak,
                 "ResetToZero": int(self.reset == "zero"),
                 "Counts": int(self.result == "counts"),
+                "Margin": self.margin,
                 "OutWidth": width,
             },
             {

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from harness.report.schema import Result
 
 Process = Literal["lhc", "periodic", "bernoulli", "frames", "spills", "shots", "trace", "unknown"]
-_MODELS: Final[Mapping[str, Process]] = {"D/D/1/K": "periodic", "Geo/D/1/K": "bernoulli"}
+_MODELS: Final[Mapping[str, Process]] = {
+    "D/D/1/K": "periodic",
+    "D/G/1/K": "periodic",
+    "Geo/D/1/K": "bernoulli",
+    "Geo/G/1/K": "bernoulli",
+}
 
 _RECORDED: Final[Mapping[str, Process]] = {
     "bernoulli": "bernoulli",

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // Generated from overlays/spiking_digits/overlay.toml by `harness generate spiking_digits`; do not edit.
-// overlay digest a6dded44a58265da694a4c6af79e37ea
+// overlay digest 4365ff79e81cc9bab00aae23b0acef66
 
 /// The measuring IP around the accelerator; what the block design instantiates.
 module fabric_top (

@@ -52,8 +52,8 @@ module spiking_digits
   logic [0:0] data1 [LANES1];
   nn_lif #(
     .InBeats(16), .InLanes(64), .Outputs(32), .Parallel(4), .WeightWidth(6), .CurrentWidth(9),
-    .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(0), .OutWidth(1), .Weights(L0_WEIGHTS),
-    .Thresholds(L0_THRESHOLDS)
+    .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(0), .Margin(0), .OutWidth(1),
+    .Weights(L0_WEIGHTS), .Thresholds(L0_THRESHOLDS)
   ) u_lif0 (
     .clk_i, .rst_ni, .in_valid_i(valid0), .in_ready_o(ready0), .in_data_i(data0),
     .out_valid_o(valid1), .out_ready_i(ready1), .out_data_o(data1)
@@ -64,8 +64,8 @@ module spiking_digits
   logic [5:0] data2 [LANES2];
   nn_lif #(
     .InBeats(16), .InLanes(32), .Outputs(10), .Parallel(4), .WeightWidth(6), .CurrentWidth(8),
-    .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(1), .OutWidth(6), .Weights(L1_WEIGHTS),
-    .Thresholds(L1_THRESHOLDS)
+    .PotentialWidth(12), .Leak(3), .ResetToZero(0), .Counts(1), .Margin(3), .OutWidth(6),
+    .Weights(L1_WEIGHTS), .Thresholds(L1_THRESHOLDS)
   ) u_lif1 (
     .clk_i, .rst_ni, .in_valid_i(valid1), .in_ready_o(ready1), .in_data_i(data1),
     .out_valid_o(valid2), .out_ready_i(ready2), .out_data_o(data2)

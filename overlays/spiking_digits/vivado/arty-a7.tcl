@@ -1,5 +1,5 @@
 # Generated from overlays/spiking_digits/overlay.toml by `harness generate spiking_digits`; do not edit.
-# overlay digest a6dded44a58265da694a4c6af79e37ea
+# overlay digest 4365ff79e81cc9bab00aae23b0acef66
 # Builds the bitstream of overlay spiking_digits for Digilent Arty A7-100T.
 #
 #   vivado -mode batch -source overlays/spiking_digits/vivado/arty-a7.tcl
@@ -75,7 +75,7 @@ set record [open [file join $out arty-a7.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"spiking_digits\""
 puts $record "board = \"arty-a7\""
-puts $record "digest = \"a6dded44a58265da694a4c6af79e37ea\""
+puts $record "digest = \"4365ff79e81cc9bab00aae23b0acef66\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""
 close $record

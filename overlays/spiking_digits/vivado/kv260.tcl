@@ -1,5 +1,5 @@
 # Generated from overlays/spiking_digits/overlay.toml by `harness generate spiking_digits`; do not edit.
-# overlay digest a6dded44a58265da694a4c6af79e37ea
+# overlay digest 4365ff79e81cc9bab00aae23b0acef66
 # Builds the bitstream of overlay spiking_digits for AMD Kria KV260 Vision AI Starter Kit.
 #
 #   vivado -mode batch -source overlays/spiking_digits/vivado/kv260.tcl
@@ -122,7 +122,7 @@ save_bd_design
 # The image says which sources it is of: `harness bitstreams` compares the digest's first digits.
 set stamp [file join $out usr_access.xdc]
 set file [open $stamp w]
-puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0xa6dded44 [current_design]}
+puts $file {set_property BITSTREAM.CONFIG.USR_ACCESS 0x4365ff79 [current_design]}
 close $file
 add_files -fileset constrs_1 -norecurse $stamp
 
@@ -149,7 +149,7 @@ set record [open [file join $out kv260.toml] w]
 puts $record "schema = 1"
 puts $record "overlay = \"spiking_digits\""
 puts $record "board = \"kv260\""
-puts $record "digest = \"a6dded44a58265da694a4c6af79e37ea\""
+puts $record "digest = \"4365ff79e81cc9bab00aae23b0acef66\""
 puts $record "bit_sha256 = \"[lindex [exec sha256sum $bit] 0]\""
 puts $record "hwh_sha256 = \"[lindex [exec sha256sum $hwh] 0]\""
 puts $record "provenance = \"built by Vivado [version -short], worst setup slack $slack ns\""

@@ -10,6 +10,7 @@ from typing import Any
 
 import cocotb
 
+from harness.accelerators.pace import pace_of
 from tests.gateware.networks import NETWORKS
 from tests.gateware.sim.handshake import Record, play
 from tests.gateware.sim.support import begin, cycles, number, reset
@@ -81,6 +82,26 @@ async def latency_is_constant(dut: Any) -> None:
         leaving = record.left[item.out_beats - 1 :: item.out_beats]
         taken = {left - entered for entered, left in zip(entering, leaving, strict=True)}
         assert taken == {item.latency}, item
+
+
+@cocotb.test()
+async def spiking_layers_keep_their_pace(dut: Any) -> None:
+    await begin(dut)
+    followed = 0
+    for seed, gap in enumerate((0, 2, 5, 9, 60)):
+        records = await play_all(dut, 40, seed, gap=gap)
+        for item in NETWORKS:
+            raw = item.events(40, seed)
+            pace, _ = pace_of(item.model, raw, item.in_bits, item.out_bits)
+            if pace is None:
+                continue
+            record = records[item.name]
+            due = record.offered[:: item.in_beats]
+            lives = [pace.take(number, cycle) for number, cycle in enumerate(due)]
+            found = zip(record.taken[:: item.in_beats], record.left, strict=True)
+            assert lives == list(found), (item.name, gap)
+            followed += 1
+    assert followed >= 40
 
 
 @cocotb.test()

@@ -8,6 +8,9 @@
 /// Lane i belongs to group i % Parallel. A cycle takes the lowest spike of each group, so that a step takes as
 /// many cycles as the fullest group has spikes, one at least: that is the initiation interval. Latency of a
 /// step: that many cycles and 3 more. A step's spikes go out as a beat, or, at the event's end, their counts.
+///
+/// With a Margin the counts go out after the first step in which a neuron leads all others by that many
+/// spikes, in 4 cycles instead of 3. Steps of that event that are taken later count for nothing: a cycle each.
 module nn_lif #(
   /// Time steps of an event, and sources of spikes.
   parameter int unsigned InBeats        = 1,
@@ -26,6 +29,8 @@ module nn_lif #(
   parameter bit          ResetToZero    = 1'b0,
   /// Give the event's counts; else each step's spikes.
   parameter bit          Counts         = 1'b0,
+  /// Lead in spikes that ends the counting, with Counts; 0 counts all steps.
+  parameter int unsigned Margin         = 0,
   parameter int unsigned OutWidth       = 1,
   localparam int unsigned Rows          = (InLanes + Parallel - 1) / Parallel,
   /// Of lane row * Parallel + group.
@@ -52,6 +57,10 @@ module nn_lif #(
     $error("nn_lif: CurrentWidth and PotentialWidth must be at most 28, Leak at most 27");
   end
 
+  if (Margin > 0 && !(Counts && Outputs > 1)) begin : g_bad_margin
+    $error("nn_lif: a Margin is one of Counts, between Outputs");
+  end
+
   // A native machine word in simulation; synthesis drops the bits that are not kept.
   typedef logic signed [31:0] sum_t;
   typedef logic signed [CurrentWidth-1:0] currents_t [Outputs];
@@ -65,7 +74,7 @@ module nn_lif #(
 
   logic [BeatWidth-1:0] beat_q;
   logic                 busy_q, opened_q, add_q, add_first_q, add_last_q, fire_q;
-  logic                 take, done, stall, first_beat, last_beat, emits;
+  logic                 take, done, stall, first_beat, last_beat, sends, emits, skip;
   groups_t              pending_q, rest;
   rows_t                row_q;
   logic [Parallel-1:0]  hit_q, hit;
@@ -75,8 +84,7 @@ module nn_lif #(
 
   assign first_beat = beat_q == '0;
   assign last_beat  = beat_q == BeatWidth'(InBeats - 1);
-  assign emits      = !Counts || last_beat;
-  assign stall      = fire_q && emits && out_valid_o && !out_ready_i;
+  assign stall      = sends && emits && out_valid_o && !out_ready_i;
   assign in_ready_o = !stall && (!busy_q || done);
   assign take       = in_valid_i && in_ready_o;
 
@@ -97,7 +105,7 @@ module nn_lif #(
       grouped[g] = '0;
       /* verilator unroll_disable */
       for (int unsigned r = 0; r < Rows; r++) begin
-        if (r * Parallel + g < InLanes) grouped[g][r] = in_data_i[r*Parallel+g];
+        if (r * Parallel + g < InLanes) grouped[g][r] = in_data_i[r*Parallel+g] && !skip;
       end
     end
   endfunction
@@ -161,6 +169,65 @@ module nn_lif #(
     end
   endfunction
 
+  if (Margin > 0) begin : g_early
+    // Whoever leads is found among registered counts, a cycle after the step's neurons.
+    logic                 judge_q, judge_last_q, sent_q, skip_q, in_last, leads;
+    logic [BeatWidth-1:0] in_beat_q;
+    // Events of which the last step is taken and not yet judged; so many stages are between.
+    logic [2:0]           passed_q;
+
+    assign sends   = judge_q;
+    assign emits   = !sent_q && (judge_last_q || leads);
+    assign skip    = skip_q;
+    assign in_last = in_beat_q == BeatWidth'(InBeats - 1);
+
+    always_comb begin
+      logic ahead;
+      leads = 1'b0;
+      /* verilator unroll_disable */
+      for (int unsigned o = 0; o < Outputs; o++) begin
+        ahead = 1'b1;
+        /* verilator unroll_disable */
+        for (int unsigned p = 0; p < Outputs; p++) begin
+          if (p != o && 32'(counts_q[o]) < 32'(counts_q[p]) + Margin) ahead = 1'b0;
+        end
+        if (ahead) leads = 1'b1;
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        judge_q      <= 1'b0;
+        judge_last_q <= 1'b0;
+        sent_q       <= 1'b0;
+        skip_q       <= 1'b0;
+        in_beat_q    <= '0;
+        passed_q     <= '0;
+      end else if (!stall) begin
+        judge_q      <= fire_q;
+        judge_last_q <= last_beat;
+        if (sends) sent_q <= !judge_last_q && (sent_q || emits);
+        if (take) in_beat_q <= in_last ? '0 : in_beat_q + 1'b1;
+        passed_q <= passed_q + 3'(take && in_last) - 3'(sends && judge_last_q);
+        // Only what is left of the same event is skipped.
+        if (take && in_last) skip_q <= 1'b0;
+        else if (sends && emits && !judge_last_q && passed_q == '0) skip_q <= 1'b1;
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (sends && emits && !stall) out_data_o <= counts_q;
+    end
+  end else begin : g_whole
+    assign sends = fire_q;
+    assign emits = !Counts || last_beat;
+    assign skip  = 1'b0;
+
+    always_ff @(posedge clk_i) begin
+      if (fire_q && emits && !stall) out_data_o <= count(charge());
+    end
+  end
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       beat_q      <= '0;
@@ -181,7 +248,7 @@ module nn_lif #(
         add_last_q  <= busy_q && done;
         fire_q      <= add_last_q;
         if (fire_q) beat_q <= last_beat ? '0 : beat_q + 1'b1;
-        if (fire_q && emits) out_valid_o <= 1'b1;
+        if (sends && emits) out_valid_o <= 1'b1;
       end
     end
   end
@@ -208,10 +275,6 @@ module nn_lif #(
       potentials_q <= discharge(charge());
       counts_q     <= count(charge());
     end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (fire_q && emits && !stall) out_data_o <= count(charge());
   end
 
 endmodule
