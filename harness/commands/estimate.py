@@ -21,6 +21,12 @@ def add_parser(commands: Commands) -> None:
     estimate.add_argument(
         "--synthesise", action="store_true", help="synthesise, and store what comes of it"
     )
+    estimate.add_argument(
+        "--quick",
+        action="store_true",
+        help="leave redundant logic in the accelerator: for networks of hundreds of thousands of "
+        "gates, minutes instead of much longer; counts too much, by up to a half",
+    )
     estimate.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -35,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     if options.synthesise:
         for overlay in overlays:
             with Progress(quiet=options.json) as progress:
-                found = estimate.estimate(overlay, progress.stage)
+                found = estimate.estimate(overlay, progress.stage, quick=options.quick)
             record.write(overlay, found)
     rows = [row for overlay in overlays for row in resources.rows(overlay)]
     if options.json:

@@ -15,6 +15,8 @@ def estimate(
     overlay: Overlay,
     progress: Callable[[str], None] = lambda _: None,
     deadline_s: float = yosys.DEADLINE_S,
+    *,
+    quick: bool = False,
 ) -> Estimate:
     """Synthesise an overlay for the families of its boards.
 
@@ -22,6 +24,7 @@ def estimate(
         overlay: Which.
         progress: Told what is being done.
         deadline_s: For each module and family.
+        quick: Leave redundant logic in the accelerator; see `harness.synthesis.yosys.synthesise`.
 
     Raises:
         OverlayError: A source is missing or stale.
@@ -34,14 +37,21 @@ def estimate(
     sources = overlay.rtl_sources()[:-1]
     for family in sorted({family_of(board) for board in overlay.boards}):
 
-        def part(module: str, parameters: dict[str, int], family: str = family) -> Resources:
+        def part(
+            module: str,
+            parameters: dict[str, int],
+            family: str = family,
+            *,
+            quick: bool = False,
+        ) -> Resources:
             progress(f"synthesising {module} for {family}")
-            return yosys.synthesise(module, sources, parameters, family, deadline_s)
+            return yosys.synthesise(module, sources, parameters, family, deadline_s, quick=quick)
 
         families[family] = Parts(
             stream_bench=part("stream_bench", bench_parameters(overlay)),
-            accelerator=part(overlay.accelerator.module, accelerator_parameters(overlay)),
+            accelerator=part(
+                overlay.accelerator.module, accelerator_parameters(overlay), quick=quick
+            ),
         )
-    return Estimate(
-        SCHEMA, overlay.digest, tool, f"harness estimate {overlay.name} --synthesise", families
-    )
+    command = f"harness estimate {overlay.name} --synthesise" + (" --quick" if quick else "")
+    return Estimate(SCHEMA, overlay.digest, tool, command, families)
