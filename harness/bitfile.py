@@ -42,7 +42,7 @@ class BitFile:
         date: As written.
         time: As written.
         payload: Configuration data, whole 32-bit words.
-        attributes: Rest of the design field, such as `Version`.
+        attributes: Rest of the design field, such as `Version`; None for a name without value.
     """
 
     design: str
@@ -50,7 +50,7 @@ class BitFile:
     date: str
     time: str
     payload: bytes
-    attributes: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def has_sync_word(self) -> bool:
@@ -109,7 +109,7 @@ def parse_bit(data: bytes) -> BitFile:
         raise _fail("has a payload that is no whole number of words", f"{length} bytes")
     design, *rest = texts["a"].split(";")
     pairs = [item.partition("=") for item in rest]
-    attributes = tuple((name, value) for name, _, value in pairs)
+    attributes = tuple((name, value if equals else None) for name, equals, value in pairs)
     return BitFile(design, texts["b"], texts["c"], texts["d"], payload, attributes)
 
 
@@ -132,7 +132,8 @@ def _text(data: bytes, offset: int, what: str) -> tuple[str, int]:
 
 def build_bit(content: BitFile) -> bytes:
     """Return the bytes of a `.bit` file."""
-    design = ";".join([content.design, *(f"{name}={value}" for name, value in content.attributes)])
+    rest = (name if value is None else f"{name}={value}" for name, value in content.attributes)
+    design = ";".join([content.design, *rest])
     parts = [len(_PREFIX).to_bytes(2, "big"), _PREFIX, b"\x00\x01"]
     for key, text in zip(_KEYS, (design, content.part, content.date, content.time), strict=True):
         raw = text.encode("ascii") + b"\0"

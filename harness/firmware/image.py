@@ -48,7 +48,7 @@ def is_emulation(content: BitFile) -> bool:
 
 def tool_of(content: BitFile) -> str:
     """Return the version of Vivado that wrote a `.bit`, without its patches; empty if not said."""
-    return dict(content.attributes).get("Version", "").partition("_")[0]
+    return (dict(content.attributes).get("Version") or "").partition("_")[0]
 
 
 def header_checks(content: BitFile, board: Board) -> Iterator[Check]:

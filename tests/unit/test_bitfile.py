@@ -98,6 +98,12 @@ def test_malformations_are_named(data: bytes, words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("version", [b";Version 2024.1\0", b";Version2024.1=\0"])
+def test_attributes_without_name_or_value_come_back_as_they_were(version: bytes) -> None:
+    bit = GOOD.replace(b";Version=2024.1\0", version)
+    assert build_bit(parse_bit(bit)) == bit
+
+
 @given(st.data())
 def test_mutations_are_read_or_refused(data: st.DataObject) -> None:
     bit = bytearray(GOOD)
