@@ -59,6 +59,13 @@ def run(capsys: pytest.CaptureFixture[str], out: Path, *arguments: str) -> dict[
     return found
 
 
+def in_cycles(found: Any) -> Any:
+    """Return a part of a result without its values in ns."""
+    if not isinstance(found, dict):
+        return found
+    return {key: in_cycles(value) for key, value in found.items() if key != "ns"}
+
+
 @pytest.mark.parametrize("overlay", list(CASES))
 def test_in_process_and_over_the_line_agree_to_the_last_count(
     overlay: str, plug: Plug, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -75,8 +82,9 @@ def test_in_process_and_over_the_line_agree_to_the_last_count(
     assert 0 < clock["uncertainty_hz"] < 1e8 * CLOCK_TOLERANCE
     for key in ("verdict", "benchmark", "overlay", "events", "deadline", "queue", "output"):
         assert first[key] == second[key], key
-    for key in ("latency", "counters"):
-        assert first.get(key) == second.get(key), key
+    # In cycles: ns are by the clock as measured, which is only as good as its uncertainty.
+    assert in_cycles(first["latency"]) == in_cycles(second["latency"])
+    assert first.get("counters") == second.get("counters")
     if overlay == "dial":
         assert first["events"]["dropped"] > 100
         assert first["deadline"]["misses"] > 100
