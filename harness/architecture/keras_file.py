@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.architecture.network import Layer, Network
+from harness.archives import DAMAGED
 from harness.errors import InputError
 
 LARGEST_CONFIG: Final = 16 << 20
@@ -42,7 +43,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         text = _text(path)
         content = json.loads(text)
-    except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as cause:
+    except DAMAGED as cause:
         raise InputError(
             "no configuration of a Keras model can be read", where=where, why=str(cause)
         ) from cause

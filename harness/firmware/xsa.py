@@ -7,12 +7,12 @@ what is unpacked is limited while it is being unpacked, not by what the director
 from __future__ import annotations
 
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from harness import bitfile
+from harness.archives import DAMAGED
 from harness.errors import ImageError
 
 __all__ = ["Xsa", "read_xsa"]
@@ -20,7 +20,6 @@ __all__ = ["Xsa", "read_xsa"]
 MAX_MEMBERS: Final = 10_000
 MAX_BYTES: Final = {".bit": bitfile.MAX_BYTES, ".hwh": 64 << 20}
 _CHUNK: Final = 1 << 20
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def read_xsa(path: Path) -> Xsa:
             bit = _unpack(archive, bits[0], where)
     except OSError as error:
         raise ImageError("cannot be read", where=where, why=error.strerror or str(error)) from error
-    except _BAD_ZIP as error:
+    except DAMAGED as error:
         raise ImageError(
             "is no readable .xsa", where=where, why=str(error), hint="export or copy it again"
         ) from error

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
+from harness.archives import DAMAGED
 from harness.errors import StorageError
 from harness.fabric.samples import Trace
 from harness.report import store, tables
@@ -138,13 +139,13 @@ def _archive(file: IO[bytes], where: str, batch_events: int) -> tuple[int, Itera
             for first in range(0, columns[0][0], batch_events):
                 rows = min(batch_events, columns[0][0] - first)
                 yield _trace([_rows(member, dtype, rows) for _, dtype, member in columns])
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+        except DAMAGED as cause:
             raise StorageError("is not a table of stamps", where=where, why=repr(cause)) from cause
 
     try:
         archive = zipfile.ZipFile(file)
         columns = [_column(archive.open(f"{name}.npy")) for name in _STAMPS]
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+    except DAMAGED as cause:
         raise StorageError(
             "is not a NumPy archive of ours", where=where, why=repr(cause)
         ) from cause

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from harness.archives import DAMAGED
 from harness.errors import StorageError
 from harness.fabric.samples import KINDS, Kind, LatencyHistogram, Trace
 
@@ -154,7 +154,7 @@ def _decode_npz(content: bytes, where: str) -> tuple[Columns, str]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             columns = {name: archive[name] for name in archive.files}
         return columns, columns.pop(_EXTENT).tobytes().decode()
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+    except DAMAGED as cause:
         raise StorageError(
             "is not a NumPy archive of ours", where=where, why=repr(cause)
         ) from cause

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.archives import DAMAGED
 from harness.errors import BenchmarkError
 
 UNITS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -67,7 +68,7 @@ def read_times(path: Path, most: int, column: str | None, unit: str | None) -> l
         name, times = _READERS[path.suffix](path, most, column)
     except BenchmarkError as error:
         raise BenchmarkError(error.what, where=str(path), why=error.why, hint=error.hint) from error
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as cause:
+    except DAMAGED as cause:
         pickled = "pickle" in str(cause) or "Python objects" in str(cause)
         raise BenchmarkError(
             "holds pickled objects, which are not opened" if pickled else "cannot be read",

@@ -36,7 +36,7 @@ LAYERS = [
     {"manifest", "bitfile", "ps_clocks"},
     {"accelerators", "inventory", "overlay_files", "tomlfile"},
     {"quantity"},
-    {"registers", "uart_protocol", "virtual_time"},
+    {"archives", "registers", "uart_protocol", "virtual_time"},
     {"errors"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

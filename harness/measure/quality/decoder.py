@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from harness.archives import DAMAGED
 from harness.errors import OverlayError
 
 if TYPE_CHECKING:
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES: Final = 1 << 24
 _HINT: Final = "train again"
-# What archives and arrays that are no such raise, those of unknown compressions among them.
-_BROKEN: Final = (
-    *(OSError, ValueError, KeyError, EOFError, MemoryError, SyntaxError, OverflowError),
-    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +105,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             raise OverlayError("is larger than 16 MiB", where=str(path), hint=_HINT)
         with np.load(content, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except _BROKEN as error:
+    except DAMAGED as error:
         raise OverlayError("cannot be read", where=str(path), why=str(error), hint=_HINT) from error
 
 
