@@ -33,7 +33,7 @@ def read_decoder(path: Path) -> object:
 
 
 def read_table(path: Path) -> object:
-    return tables.decode_columns(".npz", path.read_bytes(), str(path))
+    return tables.decode_columns(tables.NPZ, path.read_bytes(), str(path))
 
 
 def read_trace(path: Path) -> object:
